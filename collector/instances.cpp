@@ -1,0 +1,177 @@
+#include "collector/instances.hpp"
+
+#include <algorithm>
+#include <future>
+#include <iterator>
+#include <thread>
+#include <tuple>
+#include <utility>
+
+#include <dirent.h>
+
+#include "collector/directory.hpp"
+
+namespace hypeman::collector {
+
+Result<FoundInstance> Instances::find(std::string_view id) {
+  if (!is_instance_id(id)) {
+    return failure(ENOENT);
+  }
+  std::shared_ptr<Instance> instance;
+  {
+    const std::shared_lock lock{mutex_};
+    if (const auto found = known_.find(id); found != known_.end()) {
+      instance = found->second;
+    }
+  }
+  const bool is_new = instance == nullptr;
+  if (is_new) {
+    instance = std::make_shared<Instance>(host_, std::string{id});
+  }
+  auto metadata = instance->metadata();
+  const bool exists = metadata || metadata.error() != std::errc::no_such_file_or_directory;
+  if (is_new && exists) {
+    const std::unique_lock lock{mutex_};
+    // Another thread may have been first; everybody uses what stands in the map.
+    instance = known_.try_emplace(instance->id(), instance).first->second;
+  }
+  if (!is_new && !exists) {
+    const std::unique_lock lock{mutex_};
+    if (const auto found = known_.find(id); found != known_.end() && found->second == instance) {
+      known_.erase(found);
+    }
+  }
+  if (!metadata) {
+    return metadata.error() == std::errc::bad_message ? failure(ENOENT)
+                                                      : tl::unexpected{metadata.error()};
+  }
+  return FoundInstance{.instance = std::move(instance), .metadata = *std::move(metadata)};
+}
+
+Result<std::vector<std::string>> Instances::candidates() const {
+  // Those that are known are asked too: a fork hides a directory for a moment.
+  std::vector<std::string> ids;
+  {
+    const std::shared_lock lock{mutex_};
+    for (const auto& [id, instance] : known_) {
+      ids.push_back(id);
+    }
+  }
+  const auto listed = for_each_entry(
+      host_.data_dir.get(), "guests", [&](std::string_view name, unsigned char type) {
+        if ((type == DT_DIR || type == DT_UNKNOWN) && is_instance_id(name)) {
+          ids.emplace_back(name);
+        }
+      });
+  if (!listed && listed.error() != std::errc::no_such_file_or_directory) {
+    return tl::unexpected{listed.error()};
+  }
+  std::ranges::sort(ids);
+  const auto repeated = std::ranges::unique(ids);
+  ids.erase(repeated.begin(), repeated.end());
+  return ids;
+}
+
+Result<std::vector<FoundInstance>> Instances::list() {
+  return candidates().map([&](const std::vector<std::string>& ids) {
+    std::vector<FoundInstance> instances;
+    instances.reserve(ids.size());
+    for (const auto& id : ids) {
+      // One that cannot be read hides no other.
+      if (auto found = find(id)) {
+        instances.push_back(*std::move(found));
+      }
+    }
+    return instances;
+  });
+}
+
+std::vector<Sample> Instances::running_samples(std::span<const std::string> ids) {
+  std::vector<Sample> samples;
+  samples.reserve(ids.size());
+  for (const auto& id : ids) {
+    const auto found = find(id);
+    if (found && found->metadata->process) {
+      if (auto sample = found->instance->measure(found->metadata); sample.running) {
+        samples.push_back(std::move(sample));
+      }
+    }
+  }
+  return samples;
+}
+
+Result<std::vector<Sample>> Instances::running_samples() {
+  return candidates().map([&](const std::vector<std::string>& ids) {
+    // Nearly all of the time goes to system calls, which other processors can do just as well; a
+    // few of them, for a host is there for its VMs.
+    constexpr std::size_t most_threads = 4;
+    constexpr std::size_t worth_a_thread = 100;
+    const auto threads = std::clamp<std::size_t>(
+        ids.size() / worth_a_thread, 1,
+        std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, most_threads));
+    const auto share = ids.size() / threads + 1;
+    std::vector<std::future<std::vector<Sample>>> others;
+    std::span<const std::string> rest{ids};
+    for (; rest.size() > share; rest = rest.subspan(share)) {
+      others.push_back(std::async(
+          std::launch::async, [this, part = rest.first(share)] { return running_samples(part); }));
+    }
+    const auto last = running_samples(rest);
+    std::vector<Sample> samples;
+    samples.reserve(ids.size());
+    for (auto& part : others) {
+      std::ranges::move(part.get(), std::back_inserter(samples));
+    }
+    std::ranges::copy(last, std::back_inserter(samples));
+    return samples;
+  });
+}
+
+Result<std::map<std::string, std::string>> Instances::names() {
+  auto all = list();
+  if (!all) {
+    return tl::unexpected{all.error()};
+  }
+  std::ranges::sort(*all, [](const FoundInstance& a, const FoundInstance& b) {
+    return std::tie(a.metadata->created_at, a.metadata->id) <
+           std::tie(b.metadata->created_at, b.metadata->id);
+  });
+  std::map<std::string, std::string> names;
+  for (const auto& found : *all) {
+    if (is_instance_name(found.metadata->name)) {
+      names.emplace(found.metadata->name, found.metadata->id);
+    }
+  }
+  const std::unique_lock lock{mutex_};
+  id_by_name_.clear();
+  id_by_name_.insert(names.begin(), names.end());
+  return names;
+}
+
+Result<FoundInstance> Instances::find_by_name(std::string_view name) {
+  if (!is_instance_name(name)) {
+    return failure(ENOENT);
+  }
+  std::string hint;
+  {
+    const std::shared_lock lock{mutex_};
+    if (const auto found = id_by_name_.find(name); found != id_by_name_.end()) {
+      hint = found->second;
+    }
+  }
+  // The owner keeps its name for as long as it carries it.
+  if (auto found = find(hint); found && found->metadata->name == name) {
+    return *std::move(found);
+  }
+  const auto all = names();
+  if (!all) {
+    return tl::unexpected{all.error()};
+  }
+  const auto owner = all->find(std::string{name});
+  if (owner == all->end()) {
+    return failure(ENOENT);
+  }
+  return find(owner->second);
+}
+
+}  // namespace hypeman::collector
