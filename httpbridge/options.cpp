@@ -1,0 +1,99 @@
+#include "httpbridge/options.hpp"
+
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <sysexits.h>
+
+#include "httpbridge/version.hpp"
+
+namespace hypeman::httpbridge {
+namespace {
+
+tl::unexpected<StartupError> usage_error(const std::string& message) {
+  return tl::unexpected(StartupError{EX_USAGE, message});
+}
+
+}  // namespace
+
+tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc,
+                                                                        const char* const* argv) {
+  constexpr long max_seconds = 3600;
+  constexpr std::size_t max_connections = 1'000'000;
+  Options options;
+  options.listen = {"127.0.0.1:8080"};
+  long request_timeout = options.request_timeout.count();
+  long idle_timeout = options.idle_timeout.count();
+  bool no_access_log = false;
+
+  CLI::App app{"Serves the statistics that hypeman-statsfs mounts, at the path of Hypeman's API.",
+               "hypeman-stats-bridge"};
+  app.set_version_flag("--version", fmt::format("hypeman-stats-bridge {}", version));
+  app.add_option("--stats-dir", options.stats_dir, "Where hypeman-statsfs is mounted")
+      ->type_name("DIR")
+      ->capture_default_str();
+  app.add_option("--listen", options.listen,
+                 "host:port, [v6]:port or unix:/path; may be repeated; not used under systemd "
+                 "socket activation")
+      ->type_name("ADDR")
+      ->expected(1)
+      ->take_all()
+      ->capture_default_str();
+  app.add_option("--jwt-secret-file", options.keys.jwt_secret_files,
+                 "File that holds Hypeman's JWT secret; its API keys are accepted")
+      ->type_name("FILE")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--hypeman-config", options.keys.hypeman_configs,
+                 "Hypeman's config.yaml, as the source of that secret (its jwt_secret)")
+      ->type_name("FILE")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--token-file", options.keys.token_files,
+                 "File of tokens that open the statistics and nothing else, one a line")
+      ->type_name("FILE")
+      ->expected(1)
+      ->take_all();
+  app.add_flag("--no-auth", options.no_auth, "Ask for no key; on loopback and unix sockets only");
+  app.add_flag("--no-access-log", no_access_log, "Log errors only, not every request");
+  app.add_option("--max-connections", options.max_connections,
+                 "Beyond it, the connection that idles longest is closed")
+      ->type_name("N")
+      ->check(CLI::Range(std::size_t{1}, max_connections))
+      ->capture_default_str();
+  app.add_option("--request-timeout", request_timeout,
+                 "Bound on receiving a request, on reading its answer and on sending it")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1L, max_seconds))
+      ->capture_default_str();
+  app.add_option("--idle-timeout", idle_timeout, "How long a connection may be idle")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1L, max_seconds))
+      ->capture_default_str();
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return Notice{app.help()};
+  } catch (const CLI::CallForVersion& asked) {
+    return Notice{fmt::format("{}\n", asked.what())};
+  } catch (const CLI::ParseError& error) {
+    return usage_error(fmt::format("{}; see --help", error.what()));
+  }
+  options.access_log = !no_access_log;
+  options.request_timeout = std::chrono::seconds{request_timeout};
+  options.idle_timeout = std::chrono::seconds{idle_timeout};
+
+  if (options.keys.empty() && !options.no_auth) {
+    return usage_error(
+        "no keys: name --jwt-secret-file, --hypeman-config or --token-file, or give --no-auth to "
+        "serve everyone on this host");
+  }
+  if (!options.keys.empty() && options.no_auth) {
+    return usage_error("--no-auth and a key file exclude each other; drop one of them");
+  }
+  return options;
+}
+
+}  // namespace hypeman::httpbridge
