@@ -1,0 +1,13 @@
+#pragma once
+
+#include "collector/result.hpp"
+
+namespace hypeman::tests {
+
+/// The errno of a Result; 0 if it holds a value.
+template <class T>
+[[nodiscard]] int error_of(const collector::Result<T>& result) {
+  return result ? 0 : result.error().value();
+}
+
+}  // namespace hypeman::tests

@@ -1,0 +1,308 @@
+#include "collector/hypervisor_process.hpp"
+
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): SIGKILL and friends, with kill()
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "tests/collector/error_of.hpp"
+#include "tests/collector/fake_kernel.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/data_directory.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/privileges.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+using collector::HypervisorProcess;
+using collector::Procfs;
+using collector::RecordedProcess;
+
+const std::string socket_path = "/var/lib/hypeman/guests/qilviffnqzck2jrim1x6s2b1/ch.sock";
+constexpr auto other_boot = "00000000-0000-4000-8000-000000000000";
+
+/// A real process with the socket's path on its command line.
+class RealProcess : public ::testing::Test {
+ protected:
+  [[nodiscard]] const Procfs& procfs() const { return procfs_; }
+  [[nodiscard]] ChildProcess& child() { return child_; }
+
+  /// As newer versions of Hypeman record it.
+  [[nodiscard]] RecordedProcess new_record() const {
+    return {.pid = child_.pid(),
+            .start_time_ticks = start_time_ticks(child_.pid()),
+            .boot_id = current_boot_id(),
+            .socket_path = socket_path};
+  }
+  /// As older versions do.
+  [[nodiscard]] RecordedProcess old_record() const {
+    return {.pid = child_.pid(), .socket_path = socket_path};
+  }
+  [[nodiscard]] int pin(const RecordedProcess& recorded) const {
+    return error_of(HypervisorProcess::pin(procfs_, recorded));
+  }
+
+ private:
+  Procfs procfs_ = Procfs::open("/proc").value();
+  ChildProcess child_ = start_stand_in(socket_path);
+};
+
+TEST_F(RealProcess, IsRecognisedByItsStartTimeAndBoot) {
+  const auto process = HypervisorProcess::pin(procfs(), new_record());
+  ASSERT_TRUE(process) << process.error().message();
+  const auto stat = process->read_stat();
+  ASSERT_TRUE(stat) << stat.error().message();
+  EXPECT_EQ(stat->start_time_ticks, start_time_ticks(child().pid()));
+  EXPECT_TRUE(stat->alive());
+  const auto statm = process->read_statm();
+  ASSERT_TRUE(statm) << statm.error().message();
+  EXPECT_GT(statm->resident_pages, 0U);
+}
+
+TEST_F(RealProcess, IsRecognisedByItsCommandLineWhereNothingElseIsRecorded) {
+  EXPECT_EQ(pin(old_record()), 0);
+}
+
+TEST_F(RealProcess, IsAStrangerWithAnotherStartTime) {
+  auto recorded = new_record();
+  ++recorded.start_time_ticks;
+  EXPECT_EQ(pin(recorded), ESRCH);
+  recorded.start_time_ticks -= 2;
+  EXPECT_EQ(pin(recorded), ESRCH);
+}
+
+TEST_F(RealProcess, IsAStrangerAfterAnotherBoot) {
+  auto recorded = new_record();
+  recorded.boot_id = other_boot;
+  EXPECT_EQ(pin(recorded), ESRCH);
+  recorded.start_time_ticks = 0;
+  EXPECT_EQ(pin(recorded), ESRCH);
+}
+
+TEST_F(RealProcess, IsAStrangerWithAnotherCommandLine) {
+  auto recorded = old_record();
+  recorded.socket_path = "/var/lib/hypeman/guests/tz4a98xxat96iws9zmbrgj3a/ch.sock";
+  EXPECT_EQ(pin(recorded), ESRCH);
+}
+
+TEST_F(RealProcess, NothingRecordedButThePidIsNoIdentity) {
+  EXPECT_EQ(pin({.pid = child().pid()}), ESRCH);
+}
+
+TEST_F(RealProcess, ARelativeSocketPathIsNoIdentity) {
+  EXPECT_EQ(pin({.pid = child().pid(), .socket_path = "--api-socket"}), ESRCH);
+}
+
+TEST_F(RealProcess, ASocketPathWithANulIsNoIdentity) {
+  const std::string two_arguments = socket_path + '\0';
+  EXPECT_EQ(pin({.pid = child().pid(), .socket_path = two_arguments}), ESRCH);
+}
+
+TEST_F(RealProcess, IsNotRunningWhenItHasDied) {
+  const auto recorded = new_record();
+  child().send_signal(SIGKILL);
+  ASSERT_TRUE(child().wait(std::chrono::seconds{10}));
+  EXPECT_EQ(pin(recorded), ESRCH);
+  EXPECT_EQ(pin({.pid = recorded.pid, .socket_path = socket_path}), ESRCH);
+}
+
+TEST_F(RealProcess, IsNotRunningAsAZombie) {
+  const auto recorded = new_record();
+  const auto pinned = HypervisorProcess::pin(procfs(), recorded);
+  ASSERT_TRUE(pinned);
+  child().send_signal(SIGKILL);
+  ASSERT_TRUE(eventually([&] { return !pinned->read_stat().value().alive(); }));
+  EXPECT_EQ(pin(recorded), ESRCH);
+  EXPECT_EQ(pin(old_record()), ESRCH);
+  EXPECT_EQ(error_of(pinned->read_statm()), ESRCH);
+}
+
+TEST_F(RealProcess, ThatIsStoppedIsStillRunning) {
+  child().send_signal(SIGSTOP);
+  EXPECT_EQ(pin(new_record()), 0);
+}
+
+TEST_F(RealProcess, PinnedBeforeItsDeathReadsNothingAfterIt) {
+  const auto process = HypervisorProcess::pin(procfs(), new_record());
+  ASSERT_TRUE(process);
+  child().send_signal(SIGKILL);
+  ASSERT_TRUE(child().wait(std::chrono::seconds{10}));
+  EXPECT_EQ(error_of(process->read_stat()), ESRCH);
+  EXPECT_EQ(error_of(process->read_statm()), ESRCH);
+}
+
+/// A process of a PID of our choice, which waits until it is killed.
+class ProcessWithPid {
+ public:
+  explicit ProcessWithPid(pid_t pid) {
+    clone_args arguments{};
+    arguments.exit_signal = SIGCHLD;
+    arguments.set_tid = reinterpret_cast<std::uintptr_t>(&pid);
+    arguments.set_tid_size = 1;
+    pid_ = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+    if (pid_ == 0) {
+      for (;;) {
+        ::pause();
+      }
+    }
+  }
+  ProcessWithPid(const ProcessWithPid&) = delete;
+  ProcessWithPid& operator=(const ProcessWithPid&) = delete;
+  ProcessWithPid(ProcessWithPid&&) = delete;
+  ProcessWithPid& operator=(ProcessWithPid&&) = delete;
+  ~ProcessWithPid() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+    }
+  }
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+class ReusedPid : public EndToEndTest {};
+
+TEST_F(ReusedPid, IsNeverReported) {
+  const auto procfs = Procfs::open("/proc").value();
+  auto hypervisor = start_stand_in(socket_path);
+  const auto pid = hypervisor.pid();
+  const RecordedProcess new_record{.pid = pid,
+                                   .start_time_ticks = start_time_ticks(pid),
+                                   .boot_id = current_boot_id(),
+                                   .socket_path = socket_path};
+  const RecordedProcess old_record{.pid = pid, .socket_path = socket_path};
+  const auto pinned = HypervisorProcess::pin(procfs, new_record);
+  ASSERT_TRUE(pinned) << pinned.error().message();
+
+  hypervisor.send_signal(SIGKILL);
+  ASSERT_TRUE(hypervisor.wait(std::chrono::seconds{10}));
+  std::this_thread::sleep_for(std::chrono::milliseconds{50});  // start times count in ticks
+  const ProcessWithPid stranger{pid};
+  ASSERT_EQ(stranger.pid(), pid);
+
+  EXPECT_EQ(error_of(pinned->read_stat()), ESRCH);
+  EXPECT_EQ(error_of(pinned->read_statm()), ESRCH);
+  EXPECT_EQ(error_of(HypervisorProcess::pin(procfs, new_record)), ESRCH);
+  EXPECT_EQ(error_of(HypervisorProcess::pin(procfs, old_record)), ESRCH);
+}
+
+/// Processes in a directory of the shape of /proc.
+class FakedProcess : public ::testing::Test {
+ protected:
+  FakedProcess() { proc_.write(process()); }
+
+  [[nodiscard]] static FakeProcess process() {
+    return {.command_line = command_line({"cloud-hypervisor", "--api-socket", socket_path})};
+  }
+  [[nodiscard]] static RecordedProcess recorded() {
+    return {.pid = process().pid,
+            .start_time_ticks = process().start_time_ticks,
+            .boot_id = std::string{FakeProc::boot_id},
+            .socket_path = socket_path};
+  }
+  [[nodiscard]] const FakeProc& proc() const { return proc_; }
+  [[nodiscard]] int pin(const RecordedProcess& record) const {
+    return error_of(HypervisorProcess::pin(Procfs::open(proc_.path()).value(), record));
+  }
+
+ private:
+  FakeProc proc_;
+};
+
+TEST_F(FakedProcess, WithStartTimeAndBootNeedsNoCommandLine) {
+  auto without = process();
+  without.command_line = "";
+  proc().write(without);
+  EXPECT_EQ(pin(recorded()), 0);
+  auto no_socket = recorded();
+  no_socket.socket_path = "";
+  EXPECT_EQ(pin(no_socket), 0);
+}
+
+TEST_F(FakedProcess, WithoutARecordedBootNeedsTheCommandLineToo) {
+  auto record = recorded();
+  record.boot_id = "";
+  EXPECT_EQ(pin(record), 0);
+  record.socket_path = "/other.sock";
+  EXPECT_EQ(pin(record), ESRCH);
+  record = recorded();
+  record.boot_id = "";
+  ++record.start_time_ticks;
+  EXPECT_EQ(pin(record), ESRCH);
+}
+
+TEST_F(FakedProcess, WhereTheKernelTellsNoBootNeedsTheCommandLineToo) {
+  std::filesystem::remove_all(std::filesystem::path{proc().path()} / "sys");
+  auto record = recorded();
+  EXPECT_EQ(pin(record), 0);
+  record.socket_path = "/other.sock";
+  EXPECT_EQ(pin(record), ESRCH);
+}
+
+TEST_F(FakedProcess, WithoutARecordedStartTimeNeedsTheCommandLineToo) {
+  auto record = recorded();
+  record.start_time_ticks = 0;
+  EXPECT_EQ(pin(record), 0);
+  record.socket_path = "/other.sock";
+  EXPECT_EQ(pin(record), ESRCH);
+}
+
+TEST_F(FakedProcess, ThatInheritedThePidIsAStranger) {
+  auto stranger = process();
+  stranger.start_time_ticks += 1;
+  stranger.command_line = command_line({"sleep", "60"});
+  proc().replace(stranger);
+  EXPECT_EQ(pin(recorded()), ESRCH);
+  EXPECT_EQ(pin({.pid = stranger.pid, .socket_path = socket_path}), ESRCH);
+}
+
+TEST_F(FakedProcess, OfAnotherVmIsAStranger) {
+  auto stranger = process();
+  stranger.command_line = command_line({"cloud-hypervisor", "--api-socket", socket_path + "2"});
+  proc().replace(stranger);
+  EXPECT_EQ(pin({.pid = stranger.pid, .socket_path = socket_path}), ESRCH);
+}
+
+TEST_F(FakedProcess, ThatIsDeadIsNotRunning) {
+  for (const char state : {'Z', 'X'}) {
+    auto dead = process();
+    dead.state = state;
+    proc().write(dead);
+    EXPECT_EQ(pin(recorded()), ESRCH) << state;
+  }
+}
+
+TEST_F(FakedProcess, WithoutADirectoryIsNotRunning) {
+  proc().remove(process().pid);
+  EXPECT_EQ(pin(recorded()), ESRCH);
+}
+
+TEST_F(FakedProcess, ThatGoesWhileItIsOpenedIsNotRunning) {
+  for (const auto* file : {"stat", "statm"}) {
+    proc().write(process());
+    std::filesystem::remove(proc().process(process().pid) / file);
+    EXPECT_EQ(pin(recorded()), ESRCH) << file;
+  }
+}
+
+TEST_F(FakedProcess, WhoseStatMakesNoSenseIsAnErrorAndNotAnEnd) {
+  write_over(proc().process(process().pid) / "stat", "nonsense\n");
+  EXPECT_EQ(pin(recorded()), EBADMSG);
+}
+
+}  // namespace
+}  // namespace hypeman::tests

@@ -1,0 +1,345 @@
+#include "collector/instance.hpp"
+
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): SIGKILL and friends, with kill()
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "collector/field.hpp"
+#include "tests/collector/error_of.hpp"
+#include "tests/collector/fake_kernel.hpp"
+#include "tests/collector/test_host.hpp"
+#include "tests/support/child_process.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+using collector::Instance;
+using collector::Sample;
+
+constexpr auto interface = "hype-qilviffn";
+
+void expect_stopped(const Sample& sample) {
+  EXPECT_FALSE(sample.running);
+  EXPECT_EQ(sample.cpu_seconds, 0.0);
+  ASSERT_TRUE(sample.memory);
+  EXPECT_EQ(sample.memory->rss_bytes, 0U);
+  EXPECT_EQ(sample.memory->vms_bytes, 0U);
+  ASSERT_TRUE(sample.network);
+  EXPECT_EQ(sample.network->rx_bytes, 0U);
+  EXPECT_EQ(sample.network->tx_bytes, 0U);
+}
+
+/// An instance over /proc and /sys of our making: running, with a TAP.
+class FakedInstance : public ::testing::Test {
+ protected:
+  FakedInstance() {
+    proc_.write(process());
+    sys_.write(interface, /*rx_bytes=*/111, /*tx_bytes=*/222);
+    data().write(running());
+  }
+
+  [[nodiscard]] static FakeProcess process() { return {}; }
+  [[nodiscard]] static InstanceRecord running() {
+    return {.id = std::string{first_id},
+            .network_enabled = true,
+            .pid = process().pid,
+            .start_time_ticks = process().start_time_ticks,
+            .boot_id = std::string{FakeProc::boot_id}};
+  }
+  [[nodiscard]] static InstanceRecord stopped() {
+    return {.id = std::string{first_id}, .network_enabled = true};
+  }
+
+  [[nodiscard]] const FakeProc& proc() const { return proc_; }
+  [[nodiscard]] const FakeSys& sys() const { return sys_; }
+  [[nodiscard]] const DataDirectory& data() const { return host_.data(); }
+  [[nodiscard]] const TestHost& host() const { return host_; }
+  [[nodiscard]] Instance& instance() { return instance_; }
+  [[nodiscard]] Sample sample() { return instance_.sample().value(); }
+
+  [[nodiscard]] static double ticks_per_second() {
+    return static_cast<double>(::sysconf(_SC_CLK_TCK));
+  }
+  [[nodiscard]] static std::uint64_t page_size() {
+    return static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  }
+
+ private:
+  FakeProc proc_;
+  FakeSys sys_;
+  TestHost host_{proc_.path(), sys_.path()};
+  Instance instance_{host_.host(), std::string{first_id}};
+};
+
+TEST_F(FakedInstance, ThatRunsIsMeasured) {
+  const auto measured = sample();
+  EXPECT_TRUE(measured.running);
+  EXPECT_EQ(measured.metadata->id, first_id);
+  EXPECT_EQ(measured.metadata->allocated_memory_bytes, 4294967296U);
+  EXPECT_EQ(measured.cpu_seconds, 2994 / ticks_per_second());
+  ASSERT_TRUE(measured.memory);
+  EXPECT_EQ(measured.memory->rss_bytes, 100 * page_size());
+  EXPECT_EQ(measured.memory->vms_bytes, 1000 * page_size());
+  ASSERT_TRUE(measured.network);
+  EXPECT_EQ(measured.network->rx_bytes, 222U);
+  EXPECT_EQ(measured.network->tx_bytes, 111U);
+  EXPECT_EQ(host().log(), "");
+}
+
+TEST_F(FakedInstance, IsMeasuredAnewByEachSample) {
+  ASSERT_TRUE(sample().running);
+  auto later = process();
+  later.user_ticks += 6;
+  later.resident_pages = 5'000'000'000;
+  proc().write(later);
+  sys().write(interface, 112, 223);
+  const auto measured = sample();
+  EXPECT_EQ(measured.cpu_seconds, 3000 / ticks_per_second());
+  ASSERT_TRUE(measured.memory);
+  EXPECT_EQ(measured.memory->rss_bytes, 5'000'000'000 * page_size());
+  ASSERT_TRUE(measured.network);
+  EXPECT_EQ(measured.network->rx_bytes, 223U);
+}
+
+TEST_F(FakedInstance, SaysWhenItWasMeasured) {
+  const auto before = std::chrono::system_clock::now();
+  const auto measured = sample();
+  EXPECT_GE(measured.time, before);
+  EXPECT_LE(measured.time, std::chrono::system_clock::now());
+}
+
+TEST_F(FakedInstance, ThatIsStoppedIsZeroAndKeepsItsAllocations) {
+  data().write(stopped());
+  const auto measured = sample();
+  expect_stopped(measured);
+  EXPECT_EQ(measured.metadata->allocated_memory_bytes, 4294967296U);
+  EXPECT_EQ(measured.metadata->allocated_vcpus, 2U);
+  EXPECT_EQ(host().log(), "");
+}
+
+TEST_F(FakedInstance, IsZeroByTheFirstSampleAfterItsStop) {
+  ASSERT_TRUE(sample().running);
+  data().write(stopped());
+  expect_stopped(sample());
+}
+
+TEST_F(FakedInstance, WhoseProcessEndedUncleanlyIsZeroThoughItsTapIsThere) {
+  ASSERT_TRUE(sample().running);
+  proc().remove(process().pid);
+  auto zombie = process();
+  zombie.state = 'Z';
+  proc().write(zombie);
+  // What is pinned, in the fake, is the old file: only a new instance sees the new one.
+  Instance fresh{host().host(), std::string{first_id}};
+  expect_stopped(fresh.sample().value());
+  EXPECT_EQ(host().log(), "");
+}
+
+TEST_F(FakedInstance, WhosePinnedProcessBecomesAZombieIsZero) {
+  ASSERT_TRUE(sample().running);
+  auto zombie = process();
+  zombie.state = 'Z';
+  proc().write(zombie);
+  expect_stopped(sample());
+  expect_stopped(sample());
+}
+
+TEST_F(FakedInstance, WhosePidBelongsToAStrangerIsZero) {
+  auto stranger = process();
+  ++stranger.start_time_ticks;
+  proc().write(stranger);
+  expect_stopped(sample());
+}
+
+TEST_F(FakedInstance, ThatRestartedIsMeasuredByItsNewProcess) {
+  ASSERT_TRUE(sample().running);
+  FakeProcess second = process();
+  second.pid = 4712;
+  second.start_time_ticks += 1000;
+  second.user_ticks = 3;
+  second.system_ticks = 4;
+  proc().write(second);
+  auto record = running();
+  record.pid = second.pid;
+  record.start_time_ticks = second.start_time_ticks;
+  data().write(record);
+  EXPECT_EQ(sample().cpu_seconds, 7 / ticks_per_second());
+}
+
+TEST_F(FakedInstance, ThatRestartedUnderTheSamePidIsMeasuredByItsNewProcess) {
+  ASSERT_TRUE(sample().running);
+  auto second = process();
+  second.start_time_ticks += 1000;
+  second.user_ticks = 3;
+  second.system_ticks = 4;
+  proc().replace(second);
+  auto record = running();
+  record.start_time_ticks = second.start_time_ticks;
+  data().write(record);
+  EXPECT_EQ(sample().cpu_seconds, 7 / ticks_per_second());
+}
+
+TEST_F(FakedInstance, ThatWasStoppedInBetweenGetsTheNewTap) {
+  ASSERT_TRUE(sample().running);
+  data().write(stopped());
+  ASSERT_FALSE(sample().running);
+  sys().remove(interface);
+  sys().write(interface, 1, 2);
+  data().write(running());
+  const auto measured = sample();
+  ASSERT_TRUE(measured.network);
+  EXPECT_EQ(measured.network->rx_bytes, 2U);
+  EXPECT_EQ(measured.network->tx_bytes, 1U);
+}
+
+TEST_F(FakedInstance, WithoutItsTapFailsInItsNetworkOnlyAndIsLoggedOnce) {
+  sys().remove(interface);
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    const auto measured = sample();
+    EXPECT_TRUE(measured.running);
+    EXPECT_EQ(measured.cpu_seconds, 2994 / ticks_per_second());
+    EXPECT_TRUE(measured.memory);
+    EXPECT_EQ(error_of(measured.network), ENODEV);
+  }
+  EXPECT_EQ(host().logged_lines(), 1U) << host().log();
+  EXPECT_NE(host().log().find(first_id), std::string::npos) << host().log();
+  EXPECT_NE(host().log().find("network"), std::string::npos) << host().log();
+}
+
+TEST_F(FakedInstance, WhoseTapComesLateIsMeasuredThen) {
+  sys().remove(interface);
+  ASSERT_EQ(error_of(sample().network), ENODEV);
+  sys().write(interface, 1, 2);
+  const auto measured = sample();
+  ASSERT_TRUE(measured.network);
+  EXPECT_EQ(measured.network->rx_bytes, 2U);
+}
+
+TEST_F(FakedInstance, WithoutNetworkHasNoTrafficWhateverTapIsThere) {
+  auto record = running();
+  record.network_enabled = false;
+  data().write(record);
+  const auto measured = sample();
+  EXPECT_TRUE(measured.running);
+  ASSERT_TRUE(measured.network);
+  EXPECT_EQ(measured.network->rx_bytes, 0U);
+  EXPECT_EQ(measured.network->tx_bytes, 0U);
+}
+
+TEST_F(FakedInstance, WhoseProcessCannotBeReadIsNotTakenForStopped) {
+  write_over(proc().process(process().pid) / "stat", "nonsense\n");
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const auto measured = sample();
+    EXPECT_TRUE(measured.running);
+    EXPECT_EQ(error_of(measured.cpu_seconds), EBADMSG);
+    EXPECT_EQ(error_of(measured.memory), EBADMSG);
+    EXPECT_TRUE(measured.network);
+  }
+  EXPECT_EQ(host().logged_lines(), 2U) << host().log();  // once per part
+}
+
+TEST_F(FakedInstance, WhoseProcessIsExitingFailsInItsMemoryOnly) {
+  auto exiting = process();
+  exiting.size_pages = 0;
+  exiting.resident_pages = 0;
+  proc().write(exiting);
+  const auto measured = sample();
+  EXPECT_TRUE(measured.running);
+  EXPECT_EQ(measured.cpu_seconds, 2994 / ticks_per_second());
+  EXPECT_EQ(error_of(measured.memory), ESRCH);
+}
+
+TEST_F(FakedInstance, WhoseMetadataBreaksIsStillMeasured) {
+  ASSERT_TRUE(sample().running);
+  data().write_in_place(first_id, R"({"Id": )");
+  EXPECT_TRUE(sample().running);
+}
+
+TEST_F(FakedInstance, ThatIsRemovedIsGone) {
+  ASSERT_TRUE(sample().running);
+  data().remove(first_id);
+  EXPECT_EQ(error_of(instance().sample()), ENOENT);
+}
+
+TEST_F(FakedInstance, ThatIsNoInstanceIsNotThere) {
+  data().write_text(first_id, metadata_json({.id = std::string{second_id}}));
+  EXPECT_EQ(error_of(instance().sample()), ENOENT);
+  auto pending = running();
+  pending.pending_delete_at = "2026-01-02T03:04:05Z";
+  data().write(pending);
+  EXPECT_EQ(error_of(instance().sample()), ENOENT);
+}
+
+TEST_F(FakedInstance, IsMeasuredByManyAtOnceWhileItRestarts) {
+  std::atomic<bool> done = false;
+  std::atomic<int> wrong = 0;
+  constexpr int count = 4;
+  std::vector<std::thread> readers;
+  readers.reserve(count);
+  for (int i = 0; i < count; ++i) {
+    readers.emplace_back([&] {
+      while (!done) {
+        const auto measured = instance().sample();
+        if (!measured ||
+            (measured->running && measured->cpu_seconds != 2994 / ticks_per_second()) ||
+            (!measured->running && measured->cpu_seconds != 0.0)) {
+          ++wrong;
+        }
+      }
+    });
+  }
+  for (int i = 0; i < 100; ++i) {
+    data().write(i % 2 == 0 ? stopped() : running());
+  }
+  done = true;
+  std::ranges::for_each(readers, &std::thread::join);
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(RealInstance, AgreesWithTheKernel) {
+  const TestHost host;
+  const auto socket = host.data().socket(first_id);
+  auto process = start_stand_in(socket, /*busy=*/true);
+  host.data().write(running_record(first_id, process.pid(), socket));
+  Instance instance{host.host(), std::string{first_id}};
+  const auto before = cpu_ticks(process.pid());
+  const auto sample = instance.sample();
+  const auto after = cpu_ticks(process.pid());
+  ASSERT_TRUE(sample) << sample.error().message();
+  EXPECT_TRUE(sample->running);
+  ASSERT_TRUE(sample->cpu_seconds);
+  const auto ticks = *sample->cpu_seconds * static_cast<double>(::sysconf(_SC_CLK_TCK));
+  EXPECT_GE(ticks, static_cast<double>(before));
+  EXPECT_LE(ticks, static_cast<double>(after));
+}
+
+TEST(RealInstance, ThatIsKilledAndStartedAnewIsSeenByTheNextSample) {
+  const TestHost host;
+  const auto socket = host.data().socket(first_id);
+  auto first = start_stand_in(socket);
+  host.data().write(running_record(first_id, first.pid(), socket));
+  Instance instance{host.host(), std::string{first_id}};
+  ASSERT_TRUE(instance.sample().value().running);
+
+  first.send_signal(SIGKILL);
+  ASSERT_TRUE(first.wait(std::chrono::seconds{10}));
+  expect_stopped(instance.sample().value());
+
+  const auto second = start_stand_in(socket);
+  host.data().write(running_record(first_id, second.pid(), socket));
+  EXPECT_TRUE(instance.sample().value().running);
+  EXPECT_EQ(host.log(), "");
+}
+
+}  // namespace
+}  // namespace hypeman::tests

@@ -1,0 +1,315 @@
+#include "collector/instances.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/collector/error_of.hpp"
+#include "tests/collector/fake_kernel.hpp"
+#include "tests/collector/test_host.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+using collector::Instances;
+namespace filesystem = std::filesystem;
+
+constexpr auto early = "2026-01-01T00:00:00Z";
+constexpr auto late = "2026-01-02T00:00:00Z";
+constexpr auto later = "2026-01-03T00:00:00Z";
+
+class InstancesTest : public ::testing::Test {
+ protected:
+  [[nodiscard]] const DataDirectory& data() const { return host_.data(); }
+  [[nodiscard]] const TestHost& host() const { return host_; }
+  [[nodiscard]] Instances& instances() { return instances_; }
+
+  void add(std::string_view id, const std::string& name, const std::string& created_at = early) {
+    data().write({.id = std::string{id}, .name = name, .created_at = created_at});
+  }
+  [[nodiscard]] std::vector<std::string> listed() {
+    std::vector<std::string> ids;
+    const auto all = instances_.list().value();
+    ids.reserve(all.size());
+    for (const auto& found : all) {
+      ids.push_back(found.metadata->id);
+    }
+    return ids;
+  }
+  [[nodiscard]] std::map<std::string, std::string> names() { return instances_.names().value(); }
+  /// The ID of the instance that owns the name, or what is wrong.
+  [[nodiscard]] std::string owner(std::string_view name) {
+    const auto found = instances_.find_by_name(name);
+    return found ? found->metadata->id : found.error().message();
+  }
+
+ private:
+  TestHost host_;
+  Instances instances_{host_.host()};
+};
+
+using Ids = std::vector<std::string>;
+
+TEST_F(InstancesTest, AreNoneInAnEmptyDataDirectory) {
+  EXPECT_EQ(listed(), Ids{});
+  EXPECT_TRUE(names().empty());
+  EXPECT_EQ(error_of(instances().find(first_id)), ENOENT);
+  EXPECT_EQ(error_of(instances().find_by_name("web")), ENOENT);
+}
+
+TEST_F(InstancesTest, AreNoneBeforeHypemanHasMadeAny) {
+  filesystem::remove(data().guests());
+  EXPECT_EQ(listed(), Ids{});
+  EXPECT_TRUE(names().empty());
+  filesystem::create_directory(data().guests());
+  add(first_id, "web");
+  EXPECT_EQ(listed(), Ids{std::string{first_id}});
+}
+
+TEST_F(InstancesTest, AreListedById) {
+  add(third_id, "c");
+  add(first_id, "b");
+  add(second_id, "a");
+  EXPECT_EQ(listed(), (Ids{std::string{first_id}, std::string{second_id}, std::string{third_id}}));
+}
+
+TEST_F(InstancesTest, AreFoundByIdOnly) {
+  add(first_id, "web");
+  const auto found = instances().find(first_id);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->metadata->id, first_id);
+  EXPECT_EQ(found->instance->id(), first_id);
+  EXPECT_EQ(error_of(instances().find("web")), ENOENT);
+  EXPECT_EQ(error_of(instances().find(first_id.substr(0, 8))), ENOENT);
+  EXPECT_EQ(error_of(instances().find(second_id)), ENOENT);
+}
+
+TEST_F(InstancesTest, AreTheSameObjectEachTime) {
+  add(first_id, "web");
+  const auto first = instances().find(first_id).value().instance;
+  EXPECT_EQ(instances().find(first_id).value().instance, first);
+  EXPECT_EQ(instances().list().value().at(0).instance, first);
+}
+
+TEST_F(InstancesTest, WhatIsNoIdIsNotLookedFor) {
+  for (const std::string text : {"", ".", "..", "/", "../guests", "a/b", "by-name", "UPPER"}) {
+    EXPECT_EQ(error_of(instances().find(text)), ENOENT) << text;
+  }
+  EXPECT_EQ(error_of(instances().find(std::string{first_id} + "/../" + std::string{first_id})),
+            ENOENT);
+  EXPECT_EQ(error_of(instances().find(std::string_view("ab\0", 3))), ENOENT);
+}
+
+TEST_F(InstancesTest, AppearAndDisappearAtOnce) {
+  add(first_id, "web");
+  ASSERT_EQ(listed(), Ids{std::string{first_id}});
+  add(second_id, "db");
+  EXPECT_TRUE(instances().find(second_id));
+  EXPECT_EQ(listed(), (Ids{std::string{first_id}, std::string{second_id}}));
+  data().remove(first_id);
+  EXPECT_EQ(error_of(instances().find(first_id)), ENOENT);
+  EXPECT_EQ(owner("web"), "No such file or directory");
+  EXPECT_EQ(listed(), Ids{std::string{second_id}});
+  add(first_id, "web");
+  EXPECT_TRUE(instances().find(first_id));
+  EXPECT_EQ(owner("web"), first_id);
+}
+
+TEST_F(InstancesTest, ABadOneHidesNoGoodOne) {
+  add(second_id, "web");
+  data().write_text("broken", "{\"Id\": ");
+  data().write_text("empty", "");
+  data().write_text("nested", std::string(500'000, '['));
+  data().write_text("huge", std::string(std::size_t{2} << 20U, ' '));
+  data().write_text("wrongtype", R"({"Id": "wrongtype", "Size": "large"})");
+  data().write_text("absurd", R"({"Id": "absurd", "Size": 1e400})");
+  data().write_text("notitsid", metadata_json({.id = std::string{first_id}, .name = "web"}));
+  data().write_text("wildname", R"({"Id": "wildname", "Name": "../../etc/passwd"})");
+  filesystem::create_directory(data().instance("nofile"));
+  for (const auto* id : {"fifo", "directory", "symlink"}) {
+    filesystem::create_directory(data().instance(id));
+  }
+  ASSERT_EQ(::mkfifo(data().metadata("fifo").c_str(), 0644), 0);
+  filesystem::create_directory(data().metadata("directory"));
+  filesystem::create_symlink("/etc/passwd", data().metadata("symlink"));
+  filesystem::create_directory_symlink(data().instance(second_id), data().instance("linked"));
+  filesystem::create_directory_symlink("/", data().instance("root"));
+  filesystem::create_directory_symlink("loop", data().instance("loop"));
+  write_over(data().instance("file"), "");
+  filesystem::create_directory(data().guests() / "not an ID");
+  filesystem::create_directory(data().guests() / "..hidden");
+  filesystem::create_directory(data().guests() / "\xff\n");
+
+  EXPECT_EQ(listed(), (Ids{std::string{second_id}, "wildname"}));
+  EXPECT_EQ(names(), (std::map<std::string, std::string>{{"web", std::string{second_id}}}));
+  EXPECT_EQ(owner("web"), second_id);
+  for (const auto* id :
+       {"broken", "empty", "nested", "huge", "wrongtype", "absurd", "notitsid", "nofile", "fifo",
+        "directory", "symlink", "linked", "root", "loop", "file"}) {
+    EXPECT_EQ(error_of(instances().find(id)), ENOENT) << id;
+  }
+
+  const auto logged = host().logged_lines();
+  EXPECT_EQ(logged, 9U) << host().log();
+  EXPECT_EQ(listed(), (Ids{std::string{second_id}, "wildname"}));
+  EXPECT_EQ(host().logged_lines(), logged) << "logged once, not per listing";
+}
+
+TEST_F(InstancesTest, OneThatBecomesGoodIsListed) {
+  data().write_text(first_id, "{");
+  ASSERT_EQ(listed(), Ids{});
+  add(first_id, "web");
+  EXPECT_EQ(listed(), Ids{std::string{first_id}});
+}
+
+TEST_F(InstancesTest, OneThatIsToBeDeletedIsHiddenFromEveryLookUp) {
+  add(first_id, "web");
+  ASSERT_EQ(owner("web"), first_id);
+  data().write({.id = std::string{first_id}, .name = "web", .pending_delete_at = late});
+  EXPECT_EQ(error_of(instances().find(first_id)), ENOENT);
+  EXPECT_EQ(owner("web"), "No such file or directory");
+  EXPECT_EQ(listed(), Ids{});
+  EXPECT_TRUE(names().empty());
+}
+
+TEST_F(InstancesTest, TheDirectoryOfAForkIsNotListedAndTheForkedOneIs) {
+  add(first_id, "web");
+  ASSERT_EQ(listed(), Ids{std::string{first_id}});
+  const auto renamed = data().instance(first_id).string() + ".fork-bak.1767323045123456789";
+  filesystem::rename(data().instance(first_id), renamed);
+  EXPECT_EQ(listed(), Ids{std::string{first_id}});
+  filesystem::create_directory_symlink(renamed, data().instance(first_id));
+  EXPECT_EQ(listed(), Ids{std::string{first_id}});
+  EXPECT_EQ(owner("web"), first_id);
+  filesystem::remove(data().instance(first_id));
+  filesystem::rename(renamed, data().instance(first_id));
+  EXPECT_EQ(listed(), Ids{std::string{first_id}});
+}
+
+TEST_F(InstancesTest, ANameLeadsToItsInstance) {
+  add(first_id, "web");
+  add(second_id, "db");
+  EXPECT_EQ(owner("web"), first_id);
+  EXPECT_EQ(owner("db"), second_id);
+  EXPECT_EQ(owner("we"), "No such file or directory");
+  EXPECT_EQ(owner(first_id), "No such file or directory");
+  EXPECT_EQ(names(), (std::map<std::string, std::string>{{"db", std::string{second_id}},
+                                                         {"web", std::string{first_id}}}));
+}
+
+TEST_F(InstancesTest, ANewNameIsFoundAtOnceAndTheOldOneNoMore) {
+  add(first_id, "web");
+  ASSERT_EQ(owner("web"), first_id);
+  add(first_id, "api");
+  EXPECT_EQ(owner("api"), first_id);
+  EXPECT_EQ(owner("web"), "No such file or directory");
+}
+
+TEST_F(InstancesTest, ANameThatIsPassedOnLeadsToTheNewOwner) {
+  add(first_id, "web");
+  ASSERT_EQ(owner("web"), first_id);
+  add(first_id, "old-web");
+  add(second_id, "web");
+  EXPECT_EQ(owner("web"), second_id);
+  EXPECT_EQ(owner("old-web"), first_id);
+}
+
+TEST_F(InstancesTest, OfDuplicateNamesTheOldestKeepsTheLink) {
+  add(first_id, "web", later);
+  add(second_id, "web", early);
+  add(third_id, "web", late);
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    EXPECT_EQ(owner("web"), second_id);
+    EXPECT_EQ(names().at("web"), second_id);
+  }
+  data().remove(second_id);
+  EXPECT_EQ(owner("web"), third_id);
+  EXPECT_EQ(names().at("web"), third_id);
+}
+
+TEST_F(InstancesTest, AgeIsComparedAcrossTimeZonesAndFractions) {
+  add(first_id, "web", "2026-01-02T00:30:00+01:00");
+  add(second_id, "web", "2026-01-01T23:29:59.999999999Z");
+  EXPECT_EQ(owner("web"), second_id);
+}
+
+TEST_F(InstancesTest, OfEquallyOldOnesTheIdDecides) {
+  add(second_id, "web");
+  add(first_id, "web");
+  EXPECT_EQ(owner("web"), first_id);
+}
+
+TEST_F(InstancesTest, OneOfUnknownAgeIsTheYoungest) {
+  add(first_id, "web", "yesterday");
+  add(second_id, "web", later);
+  EXPECT_EQ(owner("web"), second_id);
+}
+
+TEST_F(InstancesTest, AYoungerOneThatTakesTheNameDoesNotTakeTheLink) {
+  add(second_id, "web", early);
+  ASSERT_EQ(owner("web"), second_id);
+  add(first_id, "web", late);
+  EXPECT_EQ(owner("web"), second_id);
+  EXPECT_EQ(names().at("web"), second_id);
+  EXPECT_EQ(owner("web"), second_id);
+}
+
+TEST_F(InstancesTest, NamesThatHypemanDoesNotAllowGetNoLink) {
+  add(first_id, "Web Server");
+  add(second_id, "..");
+  add(third_id, "");
+  EXPECT_TRUE(names().empty());
+  for (const auto* name : {"Web Server", "..", "", ".", "a/b"}) {
+    EXPECT_EQ(owner(name), "No such file or directory") << name;
+  }
+  EXPECT_EQ(listed().size(), 3U);
+}
+
+TEST_F(InstancesTest, ADataDirectoryThatCannotBeListedIsAnError) {
+  filesystem::remove(data().guests());
+  write_over(data().guests(), "");
+  EXPECT_EQ(error_of(instances().list()), ENOTDIR);
+  EXPECT_EQ(error_of(instances().names()), ENOTDIR);
+  EXPECT_EQ(error_of(instances().find_by_name("web")), ENOTDIR);
+}
+
+TEST_F(InstancesTest, ManyMayAskWhileInstancesComeAndGo) {
+  add(first_id, "web");
+  std::atomic<bool> done = false;
+  std::atomic<int> wrong = 0;
+  constexpr int count = 4;
+  std::vector<std::thread> readers;
+  readers.reserve(count);
+  for (int i = 0; i < count; ++i) {
+    readers.emplace_back([&] {
+      while (!done) {
+        const auto found = instances().find_by_name("web");
+        if (!found || found->metadata->id != first_id || !instances().find(first_id) ||
+            !instances().list()) {
+          ++wrong;
+        }
+        static_cast<void>(instances().find(second_id));
+      }
+    });
+  }
+  for (int i = 0; i < 100; ++i) {
+    add(second_id, "db-" + std::to_string(i));
+    data().remove(second_id);
+  }
+  done = true;
+  std::ranges::for_each(readers, &std::thread::join);
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(listed(), Ids{std::string{first_id}});
+}
+
+}  // namespace
+}  // namespace hypeman::tests

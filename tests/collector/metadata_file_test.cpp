@@ -1,0 +1,421 @@
+#include "collector/metadata_file.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "collector/unique_fd.hpp"
+#include "tests/collector/error_of.hpp"
+#include "tests/collector/test_host.hpp"
+#include "tests/support/privileges.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+using collector::MetadataFile;
+using collector::UniqueFd;
+namespace filesystem = std::filesystem;
+
+constexpr std::size_t mebibyte = std::size_t{1} << 20U;
+
+/// Longer than a file system may need to show a change in a file's times.
+constexpr std::chrono::milliseconds until_times_are_settled{4200};
+
+/// An instance "web" in a data directory of its own.
+class MetadataFileTest : public ::testing::Test {
+ protected:
+  MetadataFileTest() { data().write(record("web")); }
+
+  [[nodiscard]] static InstanceRecord record(const std::string& name) {
+    return {.id = std::string{first_id}, .name = name};
+  }
+
+  [[nodiscard]] const DataDirectory& data() const { return host_.data(); }
+  [[nodiscard]] filesystem::path directory() const { return data().instance(first_id); }
+  [[nodiscard]] filesystem::path path() const { return data().metadata(first_id); }
+  [[nodiscard]] const TestHost& host() const { return host_; }
+
+  /// The name in the current metadata, or what is wrong with it.
+  [[nodiscard]] std::string name() {
+    const auto metadata = file_.current();
+    return metadata ? (*metadata)->name : metadata.error().message();
+  }
+  [[nodiscard]] int error() { return error_of(file_.current()); }
+  [[nodiscard]] MetadataFile& file() { return file_; }
+
+  /// Nothing good was ever there: only what `make` puts in the place of metadata.json.
+  template <class Make>
+  void expect_never_shown(Make make) {
+    filesystem::remove(path());
+    make(path());
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      EXPECT_EQ(error(), EBADMSG);
+    }
+    EXPECT_EQ(host_.logged_lines(), 1U) << host_.log();
+    EXPECT_NE(host_.log().find(first_id), std::string::npos) << host_.log();
+  }
+
+ private:
+  TestHost host_;
+  MetadataFile file_{host_.host(), std::string{first_id}};
+};
+
+TEST_F(MetadataFileTest, ReadsWhatIsThere) {
+  EXPECT_EQ(name(), "web");
+  EXPECT_EQ(host().log(), "");
+}
+
+TEST_F(MetadataFileTest, SeesARenameAtOnce) {
+  for (int version = 0; version < 100; ++version) {
+    const auto expected = "web-" + std::to_string(version);
+    data().write(record(expected));
+    ASSERT_EQ(name(), expected);
+  }
+}
+
+TEST_F(MetadataFileTest, SeesARewriteOfEqualLengthWithinOneTimerTick) {
+  for (int version = 100; version < 400; ++version) {
+    const auto expected = "web-" + std::to_string(version);
+    data().write_in_place(first_id, metadata_json(record(expected)));
+    ASSERT_EQ(name(), expected);
+  }
+}
+
+TEST_F(MetadataFileTest, SeesARewriteWhoseModificationTimeIsSetBack) {
+  ASSERT_EQ(name(), "web");
+  const auto modified = filesystem::last_write_time(path());
+  data().write_in_place(first_id, metadata_json(record("bew")));
+  filesystem::last_write_time(path(), modified);
+  EXPECT_EQ(name(), "bew");
+}
+
+TEST_F(MetadataFileTest, ParsesAFileThatHasSettledOnlyOnce) {
+  std::this_thread::sleep_for(until_times_are_settled);
+  const auto first = file().current();
+  ASSERT_TRUE(first);
+  const auto second = file().current();
+  ASSERT_TRUE(second);
+  EXPECT_EQ(first->get(), second->get());
+
+  data().write_in_place(first_id, metadata_json(record("bew")));
+  EXPECT_EQ(name(), "bew");
+  data().write(record("wbe"));
+  EXPECT_EQ(name(), "wbe");
+}
+
+TEST_F(MetadataFileTest, ASettledFileIsStillThereInTheGapOfAForkAndGoneAfterIt) {
+  std::this_thread::sleep_for(until_times_are_settled);
+  ASSERT_EQ(name(), "web");
+  const auto renamed = directory().string() + ".fork-bak.1767323045123456789";
+  filesystem::rename(directory(), renamed);
+  EXPECT_EQ(name(), "web");
+  filesystem::create_directory_symlink(renamed, directory());
+  EXPECT_EQ(name(), "web");
+  filesystem::remove(directory());
+  EXPECT_EQ(name(), "web");
+  filesystem::remove_all(renamed);
+  EXPECT_EQ(error(), ENOENT);
+}
+
+TEST_F(MetadataFileTest, ABrokenFileKeepsItsLastGoodForm) {
+  ASSERT_EQ(name(), "web");
+  const auto good = metadata_json(record("new"));
+  for (const auto& broken : {std::string{}, good.substr(0, good.size() / 2), good + "}",
+                             std::string(good.size(), '\0'), std::string{"{}"}}) {
+    data().write_in_place(first_id, broken);
+    EXPECT_EQ(name(), "web") << broken;
+  }
+  EXPECT_EQ(host().logged_lines(), 1U) << host().log();
+  data().write_in_place(first_id, good);
+  EXPECT_EQ(name(), "new");
+}
+
+TEST_F(MetadataFileTest, AFileThatBreaksAgainIsLoggedAgain) {
+  ASSERT_EQ(name(), "web");
+  for (std::size_t times = 1; times <= 3; ++times) {
+    data().write_in_place(first_id, "{");
+    EXPECT_EQ(name(), "web");
+    EXPECT_EQ(name(), "web");
+    EXPECT_EQ(host().logged_lines(), times) << host().log();
+    data().write(record("web"));
+    EXPECT_EQ(name(), "web");
+  }
+}
+
+TEST_F(MetadataFileTest, AFileThatWasNeverGoodIsNoInstanceAndLoggedOnce) {
+  expect_never_shown([&](const auto& /*path*/) { data().write_in_place(first_id, "{\"Id\": "); });
+  data().write_in_place(first_id, "something else");
+  EXPECT_EQ(error(), EBADMSG);
+  EXPECT_EQ(host().logged_lines(), 1U) << host().log();
+}
+
+TEST_F(MetadataFileTest, AFileThatBecomesGoodIsAnInstance) {
+  data().write_in_place(first_id, "{");
+  ASSERT_EQ(error(), EBADMSG);
+  data().write(record("web"));
+  EXPECT_EQ(name(), "web");
+}
+
+TEST_F(MetadataFileTest, TheLogNeverQuotesTheFile) {
+  auto text = metadata_json(record("web"));
+  data().write_in_place(first_id, text.substr(0, text.find(secret) + secret.size()));
+  EXPECT_EQ(error(), EBADMSG);
+  EXPECT_EQ(host().logged_lines(), 1U);
+  EXPECT_EQ(host().log().find(secret), std::string::npos) << host().log();
+}
+
+TEST_F(MetadataFileTest, TheFileOfAnotherInstanceIsNotOursAndNoNews) {
+  data().write_text(first_id, metadata_json({.id = std::string{second_id}}));
+  EXPECT_EQ(error(), EBADMSG);
+  EXPECT_EQ(host().log(), "");
+  data().write(record("fork"));
+  EXPECT_EQ(name(), "fork");
+}
+
+TEST_F(MetadataFileTest, TheFileOfAnotherInstanceDoesNotReplaceOurs) {
+  ASSERT_EQ(name(), "web");
+  data().write_text(first_id, metadata_json({.id = std::string{second_id}, .name = "other"}));
+  EXPECT_EQ(name(), "web");
+}
+
+TEST_F(MetadataFileTest, PendingDeleteHidesAtOnce) {
+  ASSERT_EQ(name(), "web");
+  auto pending = record("web");
+  pending.pending_delete_at = "2026-01-02T03:04:05Z";
+  data().write(pending);
+  EXPECT_EQ(error(), EBADMSG);
+  EXPECT_EQ(host().log(), "");
+  data().write_in_place(first_id, "{");
+  EXPECT_EQ(error(), EBADMSG);
+  data().write(record("undeleted"));
+  EXPECT_EQ(name(), "undeleted");
+}
+
+TEST_F(MetadataFileTest, ARemovedDirectoryIsGoneAtOnceAndMayComeBack) {
+  ASSERT_EQ(name(), "web");
+  data().remove(first_id);
+  EXPECT_EQ(error(), ENOENT);
+  EXPECT_EQ(host().log(), "");
+  data().write(record("again"));
+  EXPECT_EQ(name(), "again");
+}
+
+TEST_F(MetadataFileTest, ARemovedFileIsGoneAtOnce) {
+  ASSERT_EQ(name(), "web");
+  filesystem::remove(path());
+  EXPECT_EQ(error(), ENOENT);
+}
+
+TEST_F(MetadataFileTest, AfterARemovalNothingOfTheOldFormIsLeft) {
+  ASSERT_EQ(name(), "web");
+  data().remove(first_id);
+  ASSERT_EQ(error(), ENOENT);
+  data().write_in_place(first_id, "{");
+  EXPECT_EQ(error(), EBADMSG);
+}
+
+TEST_F(MetadataFileTest, AFileInThePlaceOfTheDirectoryIsNoInstance) {
+  ASSERT_EQ(name(), "web");
+  data().remove(first_id);
+  const UniqueFd file{::open(directory().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644)};
+  EXPECT_EQ(error(), ENOENT);
+}
+
+TEST_F(MetadataFileTest, TheGapOfAForkIsNoDeletion) {
+  ASSERT_EQ(name(), "web");
+  const auto renamed = directory().string() + ".fork-bak.1767323045123456789";
+  filesystem::rename(directory(), renamed);
+  EXPECT_EQ(name(), "web");
+  filesystem::create_directory_symlink(renamed, directory());
+  EXPECT_EQ(name(), "web");
+  filesystem::remove(directory());
+  filesystem::rename(renamed, directory());
+  EXPECT_EQ(name(), "web");
+  EXPECT_EQ(host().log(), "");
+}
+
+TEST_F(MetadataFileTest, TheForkOfAnInstanceWhoseIdOnlyStartsTheSameIsADeletion) {
+  ASSERT_EQ(name(), "web");
+  filesystem::rename(directory(), directory().string() + "x.fork-bak.1");
+  EXPECT_EQ(error(), ENOENT);
+}
+
+TEST_F(MetadataFileTest, AForkIsNoReasonToShowWhatWasNeverSeen) {
+  filesystem::rename(directory(), directory().string() + ".fork-bak.1");
+  EXPECT_EQ(error(), ENOENT);
+}
+
+TEST_F(MetadataFileTest, ASymlinkedDirectoryIsNoInstance) {
+  const auto elsewhere = data().path() / "elsewhere";
+  filesystem::rename(directory(), elsewhere);
+  filesystem::create_directory_symlink(elsewhere, directory());
+  EXPECT_EQ(error(), ENOENT);
+}
+
+TEST_F(MetadataFileTest, ADirectoryThatBecomesASymlinkIsNoInstance) {
+  ASSERT_EQ(name(), "web");
+  const auto elsewhere = data().path() / "elsewhere";
+  filesystem::rename(directory(), elsewhere);
+  filesystem::create_directory_symlink(elsewhere, directory());
+  EXPECT_EQ(error(), ENOENT);
+}
+
+TEST_F(MetadataFileTest, ASymlinkIsNotFollowed) {
+  const auto target = data().path() / "target.json";
+  filesystem::rename(path(), target);
+  expect_never_shown([&](const auto& at) { filesystem::create_symlink(target, at); });
+}
+
+TEST_F(MetadataFileTest, ADanglingSymlinkIsNotFollowed) {
+  expect_never_shown([](const auto& at) { filesystem::create_symlink("/no/such/file", at); });
+}
+
+TEST_F(MetadataFileTest, AFifoIsNotWaitedFor) {
+  expect_never_shown([](const auto& at) { ASSERT_EQ(::mkfifo(at.c_str(), 0644), 0); });
+}
+
+TEST_F(MetadataFileTest, ADirectoryIsNotRead) {
+  expect_never_shown([](const auto& at) { filesystem::create_directory(at); });
+}
+
+TEST_F(MetadataFileTest, ASocketIsNotRead) {
+  expect_never_shown([](const auto& at) {
+    const UniqueFd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(&address.sun_path[0], at.c_str(), at.native().size());
+    ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0)
+        << std::strerror(errno);
+  });
+}
+
+TEST_F(MetadataFileTest, AFifoInThePlaceOfAGoodFileKeepsTheLastGoodForm) {
+  ASSERT_EQ(name(), "web");
+  filesystem::remove(path());
+  ASSERT_EQ(::mkfifo(path().c_str(), 0644), 0);
+  EXPECT_EQ(name(), "web");
+  EXPECT_EQ(name(), "web");
+  EXPECT_EQ(host().logged_lines(), 1U) << host().log();
+}
+
+TEST_F(MetadataFileTest, AFileOfOneMebibyteIsRead) {
+  auto text = metadata_json(record("large"));
+  text += std::string(mebibyte - text.size(), ' ');
+  data().write_text(first_id, text);
+  EXPECT_EQ(name(), "large");
+}
+
+TEST_F(MetadataFileTest, ALargerFileIsNotRead) {
+  expect_never_shown([&](const auto& /*path*/) {
+    auto text = metadata_json(record("large"));
+    text += std::string(mebibyte + 1 - text.size(), ' ');
+    data().write_text(first_id, text);
+  });
+}
+
+TEST_F(MetadataFileTest, AGigabyteIsRefusedWithoutReadingIt) {
+  const auto started = std::chrono::steady_clock::now();
+  expect_never_shown([](const auto& at) {
+    const UniqueFd file{::open(at.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644)};
+    filesystem::resize_file(at, std::uintmax_t{8} << 30U);
+  });
+  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds{2});
+}
+
+class MetadataFileDevice : public EndToEndTest {};
+
+TEST_F(MetadataFileDevice, IsNotOpened) {
+  if (IsSkipped() || HasFatalFailure()) {
+    return;
+  }
+  const TestHost host;
+  filesystem::create_directory(host.data().instance(first_id));
+  const dev_t device = makedev(1, 5);  // /dev/zero, which has no end
+  ASSERT_EQ(::mknod(host.data().metadata(first_id).c_str(), S_IFCHR | 0644, device), 0);
+  MetadataFile file{host.host(), std::string{first_id}};
+  EXPECT_EQ(error_of(file.current()), EBADMSG);
+  EXPECT_EQ(host.logged_lines(), 1U);
+}
+
+/// Acts as "nobody" while it lives, because root may read everything.
+class ActAsNobody {
+ public:
+  ActAsNobody() { EXPECT_EQ(::seteuid(nobody), 0); }
+  ActAsNobody(const ActAsNobody&) = delete;
+  ActAsNobody& operator=(const ActAsNobody&) = delete;
+  ActAsNobody(ActAsNobody&&) = delete;
+  ActAsNobody& operator=(ActAsNobody&&) = delete;
+  ~ActAsNobody() { EXPECT_EQ(::seteuid(0), 0); }
+
+ private:
+  static constexpr uid_t nobody = 65534;
+};
+
+class UnreadableMetadataFile : public EndToEndTest {};
+
+TEST_F(UnreadableMetadataFile, FailsWithTheReasonAndIsLoggedOnce) {
+  const TestHost host;
+  host.data().write({.id = std::string{first_id}});
+  filesystem::permissions(host.data().metadata(first_id), filesystem::perms::none);
+  MetadataFile file{host.host(), std::string{first_id}};
+  {
+    const ActAsNobody unprivileged;
+    EXPECT_EQ(error_of(file.current()), EACCES);
+    EXPECT_EQ(error_of(file.current()), EACCES);
+  }
+  EXPECT_EQ(host.logged_lines(), 1U) << host.log();
+  EXPECT_EQ(error_of(file.current()), 0) << "readable again";
+}
+
+TEST_F(UnreadableMetadataFile, KeepsItsLastGoodForm) {
+  const TestHost host;
+  host.data().write({.id = std::string{first_id}, .name = "web"});
+  MetadataFile file{host.host(), std::string{first_id}};
+  ASSERT_TRUE(file.current());
+  filesystem::permissions(host.data().metadata(first_id), filesystem::perms::none);
+  const ActAsNobody unprivileged;
+  const auto metadata = file.current();
+  ASSERT_TRUE(metadata) << metadata.error().message();
+  EXPECT_EQ((*metadata)->name, "web");
+}
+
+TEST_F(UnreadableMetadataFile, ADirectoryThatCannotBeSearchedIsNoDeletion) {
+  const TestHost host;
+  host.data().write({.id = std::string{first_id}, .name = "web"});
+  MetadataFile file{host.host(), std::string{first_id}};
+  ASSERT_TRUE(file.current());
+  filesystem::permissions(host.data().instance(first_id), filesystem::perms::none);
+  const ActAsNobody unprivileged;
+  EXPECT_EQ(error_of(file.current()), 0);
+}
+
+TEST_F(MetadataFileTest, ASettledDirectoryThatBecomesASymlinkIsNoInstance) {
+  std::this_thread::sleep_for(until_times_are_settled);
+  ASSERT_EQ(name(), "web");
+  const auto elsewhere = data().path() / "elsewhere";
+  filesystem::rename(directory(), elsewhere);
+  filesystem::create_directory_symlink(elsewhere, directory());
+  EXPECT_EQ(error(), ENOENT);
+}
+
+TEST_F(MetadataFileTest, AnOperatorMayKeepTheGuestsElsewhere) {
+  const auto elsewhere = data().path() / "elsewhere";
+  filesystem::rename(data().guests(), elsewhere);
+  filesystem::create_directory_symlink(elsewhere, data().guests());
+  EXPECT_EQ(name(), "web");
+}
+
+}  // namespace
+}  // namespace hypeman::tests

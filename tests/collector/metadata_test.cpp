@@ -1,0 +1,516 @@
+#include "collector/metadata.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+namespace hypeman::tests {
+namespace {
+
+using collector::is_instance_id;
+using collector::is_instance_name;
+using collector::Metadata;
+using collector::parse_metadata;
+using namespace std::chrono_literals;
+
+constexpr std::string_view id = "qilviffnqzck2jrim1x6s2b1";
+constexpr auto unknown_time = collector::CreationTime::max();
+
+constexpr std::string_view old_form = R"({
+  "Id": "qilviffnqzck2jrim1x6s2b1",
+  "Name": "my-web-server",
+  "Image": "docker.io/library/nginx:latest",
+  "Size": 3221225472,
+  "HotplugSize": 1073741824,
+  "OverlaySize": 10737418240,
+  "Vcpus": 2,
+  "Env": {
+    "DATABASE_URL": "postgres://admin:hunter2@db/production",
+    "Id": "env-id",
+    "Name": "env-name",
+    "HypervisorPID": "1"
+  },
+  "NetworkEnabled": true,
+  "CreatedAt": "2025-06-01T10:20:30.123456789Z",
+  "StartedAt": "2025-06-01T10:20:31Z",
+  "StoppedAt": null,
+  "HypervisorType": "cloud-hypervisor",
+  "HypervisorPID": 2077,
+  "SocketPath": "/var/lib/hypeman/guests/qilviffnqzck2jrim1x6s2b1/ch.sock",
+  "DataDir": "/var/lib/hypeman/guests/qilviffnqzck2jrim1x6s2b1"
+})";
+
+constexpr std::string_view new_form = R"({
+  "Id": "qilviffnqzck2jrim1x6s2b1",
+  "Name": "my-web-server",
+  "Size": 4294967296,
+  "HotplugSize": 0,
+  "Vcpus": 4,
+  "NetworkEnabled": false,
+  "CreatedAt": "2026-01-02T03:04:05+02:00",
+  "HypervisorType": "qemu-microvm",
+  "HypervisorPID": 4194304,
+  "HypervisorStartTime": 18446744073709551615,
+  "HypervisorBootID": "2f1c9cb8-0c54-4b5c-9a3e-5a1d3f3f0c11",
+  "SocketPath": "/var/lib/hypeman/guests/qilviffnqzck2jrim1x6s2b1/qemu.sock",
+  "PendingDeleteAt": null,
+  "Volumes": [{"Id": "volume-id", "Size": 1}, ["Name", {"Name": [1, 2.5, null, true]}]],
+  "Snapshot": {"Deep": {"Id": "x", "Vcpus": -1}, "Vcpus": "many"}
+})";
+
+/// A document with the ID and these further members.
+std::string with(std::string_view members) {
+  return std::string{R"({"Id": "qilviffnqzck2jrim1x6s2b1", )"} + std::string{members} + "}";
+}
+
+auto since_epoch_of(const Metadata& metadata) {
+  return metadata.created_at.time_since_epoch();
+}
+
+TEST(Metadata, ReadsTheOldForm) {
+  const auto metadata = parse_metadata(old_form);
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_EQ(metadata->id, id);
+  EXPECT_EQ(metadata->name, "my-web-server");
+  EXPECT_EQ(metadata->allocated_memory_bytes, 4294967296U);
+  EXPECT_EQ(metadata->allocated_vcpus, 2U);
+  EXPECT_TRUE(metadata->network_enabled);
+  EXPECT_FALSE(metadata->pending_delete);
+  EXPECT_EQ(since_epoch_of(*metadata), 1748773230s + 123456us);
+  ASSERT_TRUE(metadata->process);
+  EXPECT_EQ(metadata->process->pid, 2077);
+  EXPECT_EQ(metadata->process->start_time_ticks, 0U);
+  EXPECT_EQ(metadata->process->boot_id, "");
+  EXPECT_EQ(metadata->process->socket_path,
+            "/var/lib/hypeman/guests/qilviffnqzck2jrim1x6s2b1/ch.sock");
+}
+
+TEST(Metadata, ReadsTheNewForm) {
+  const auto metadata = parse_metadata(new_form);
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_EQ(metadata->id, id);
+  EXPECT_EQ(metadata->allocated_memory_bytes, 4294967296U);
+  EXPECT_EQ(metadata->allocated_vcpus, 4U);
+  EXPECT_FALSE(metadata->network_enabled);
+  EXPECT_FALSE(metadata->pending_delete);
+  EXPECT_EQ(since_epoch_of(*metadata), 1767315845s);
+  ASSERT_TRUE(metadata->process);
+  EXPECT_EQ(metadata->process->pid, 4194304);
+  EXPECT_EQ(metadata->process->start_time_ticks, UINT64_MAX);
+  EXPECT_EQ(metadata->process->boot_id, "2f1c9cb8-0c54-4b5c-9a3e-5a1d3f3f0c11");
+}
+
+TEST(Metadata, OnlyTheIdIsRequired) {
+  const auto metadata = parse_metadata(R"({"Id":"qilviffnqzck2jrim1x6s2b1"})");
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_EQ(metadata->name, "");
+  EXPECT_EQ(metadata->allocated_memory_bytes, 0U);
+  EXPECT_EQ(metadata->allocated_vcpus, 0U);
+  EXPECT_FALSE(metadata->network_enabled);
+  EXPECT_FALSE(metadata->pending_delete);
+  EXPECT_FALSE(metadata->process);
+  EXPECT_EQ(metadata->created_at, unknown_time);
+}
+
+TEST(Metadata, NullIsAsGoodAsAbsent) {
+  const auto metadata =
+      parse_metadata(with(R"("Name": null, "Size": null, "HotplugSize": null, "Vcpus": null,
+              "NetworkEnabled": null, "HypervisorPID": null, "HypervisorStartTime": null,
+              "HypervisorBootID": null, "SocketPath": null, "CreatedAt": null,
+              "PendingDeleteAt": null)"));
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_EQ(metadata->name, "");
+  EXPECT_EQ(metadata->allocated_memory_bytes, 0U);
+  EXPECT_FALSE(metadata->network_enabled);
+  EXPECT_FALSE(metadata->pending_delete);
+  EXPECT_FALSE(metadata->process);
+  EXPECT_EQ(metadata->created_at, unknown_time);
+}
+
+TEST(Metadata, WithoutAnIdThereIsNoInstance) {
+  for (const auto* text :
+       {R"({})", R"({"Name": "web"})", R"({"Id": null})", R"({"Id": ""})",
+        R"({"Env": {"Id": "qilviffnqzck2jrim1x6s2b1"}})", R"([{"Id": "qilviffnqzck2jrim1x6s2b1"}])",
+        R"("qilviffnqzck2jrim1x6s2b1")", R"(null)", R"(5)", R"(true)", R"([])"}) {
+    EXPECT_FALSE(parse_metadata(text)) << text;
+  }
+}
+
+TEST(Metadata, AnIdThatCouldNotBeADirectorysNameIsRefused) {
+  for (const auto* bad : {"..", ".", "a/b", "../x", "A1", "1a", "a b", "a-b", "by-name", "a\\u0000",
+                          "abc\\n", "abcdefghijklmnopqrstuvwxyz0123456789"}) {
+    EXPECT_FALSE(parse_metadata(R"({"Id": ")" + std::string{bad} + R"("})")) << bad;
+  }
+}
+
+TEST(Metadata, UnknownKeysAreSkippedWhateverTheyHold) {
+  for (const auto* value :
+       {"{}", "[]", R"({"Id": "other", "Size": -1})", R"([{"Id": {"Id": []}}, "Id", 1, -1, 1.5])",
+        "-1", "1.5", "1e300", "123456789012345678901234567890", "true", "null", R"("")",
+        R"("\u0000\ud83d\ude00")"}) {
+    const auto metadata = parse_metadata(R"({"Before": )" + std::string{value} +
+                                         R"(, "Id": "qilviffnqzck2jrim1x6s2b1", "After": )" +
+                                         value + R"(, "Size": 7})");
+    ASSERT_TRUE(metadata) << value << ": " << metadata.error();
+    EXPECT_EQ(metadata->id, id);
+    EXPECT_EQ(metadata->allocated_memory_bytes, 7U) << value;
+  }
+}
+
+TEST(Metadata, KeysOfNestedObjectsAreNotOurs) {
+  const auto metadata = parse_metadata(
+      R"({"Env": {"Id": "other", "Name": "other", "Size": 5, "PendingDeleteAt": "now",
+                  "HypervisorPID": 1, "NetworkEnabled": true},
+          "List": [{"Id": "other", "HypervisorPID": 1}, "Name", "other"],
+          "Id": "qilviffnqzck2jrim1x6s2b1"})");
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_EQ(metadata->id, id);
+  EXPECT_EQ(metadata->name, "");
+  EXPECT_EQ(metadata->allocated_memory_bytes, 0U);
+  EXPECT_FALSE(metadata->pending_delete);
+  EXPECT_FALSE(metadata->network_enabled);
+  EXPECT_FALSE(metadata->process);
+}
+
+TEST(Metadata, KeysAreCaseSensitiveAndWhole) {
+  const auto metadata =
+      parse_metadata(with(R"("name": "a", "NAME": "b", "Name2": "c", "Nam": "d", "": "e")"));
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_EQ(metadata->name, "");
+}
+
+TEST(Metadata, AnotherTypeThanTheKeysOwnIsRefused) {
+  constexpr std::array texts{"Id",         "Name",      "HypervisorBootID",
+                             "SocketPath", "CreatedAt", "PendingDeleteAt"};
+  constexpr std::array numbers{"Size", "HotplugSize", "Vcpus", "HypervisorPID",
+                               "HypervisorStartTime"};
+  const auto refused = [](const std::string& key, const std::string& value) {
+    const auto metadata = parse_metadata(with("\"" + key + "\": " + value));
+    EXPECT_FALSE(metadata) << key << ": " << value;
+    if (!metadata) {
+      EXPECT_NE(metadata.error().find(key), std::string::npos) << metadata.error();
+    }
+  };
+  for (const auto* key : texts) {
+    for (const auto* value :
+         {"1", "-1", "1.5", "true", "{}", "[]", R"(["web"])", R"({"a": "b"})"}) {
+      refused(key, value);
+    }
+  }
+  for (const auto* key : numbers) {
+    for (const auto* value :
+         {R"("1")", "true", "{}", "[]", "[1]", R"({"a": 1})", "-1", "1.5", "1e2",
+          "18446744073709551616", "1e300", "123456789012345678901234567890"}) {
+      refused(key, value);
+    }
+  }
+  for (const auto* value : {"0", "1", "1.0", R"("true")", "{}", "[]", "[true]"}) {
+    refused("NetworkEnabled", value);
+  }
+}
+
+TEST(Metadata, MemoryMayBeAsLargeAsTheApiCanSay) {
+  const auto metadata =
+      parse_metadata(with(R"("Size": 9223372036854775806, "HotplugSize": 1, "Vcpus": 9999)"));
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_EQ(metadata->allocated_memory_bytes, 9223372036854775807U);
+  EXPECT_EQ(metadata->allocated_vcpus, 9999U);
+}
+
+TEST(Metadata, MemoryDoesNotWrapAround) {
+  EXPECT_FALSE(parse_metadata(with(R"("Size": 9223372036854775807, "HotplugSize": 1)")));
+  EXPECT_FALSE(
+      parse_metadata(with(R"("Size": 9223372036854775807, "HotplugSize": 9223372036854775807)")));
+  EXPECT_FALSE(parse_metadata(with(R"("Size": 9223372036854775808)")));
+  EXPECT_FALSE(parse_metadata(with(R"("Vcpus": 9223372036854775808)")));
+}
+
+TEST(Metadata, APidThatNoKernelGivesIsRefused) {
+  EXPECT_FALSE(parse_metadata(with(R"("HypervisorPID": 4194305)")));
+  // Would be PID 1 if it were cut to 32 bits.
+  EXPECT_FALSE(parse_metadata(with(R"("HypervisorPID": 4294967297)")));
+}
+
+TEST(Metadata, PidZeroIsNotRunning) {
+  const auto metadata = parse_metadata(with(R"("HypervisorPID": 0, "HypervisorStartTime": 5)"));
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_FALSE(metadata->process);
+}
+
+TEST(Metadata, NumbersThatNoDoubleHoldsAreNoTrap) {
+  EXPECT_FALSE(parse_metadata(with(R"("Size": 1e400)")));
+  EXPECT_FALSE(parse_metadata(with(R"("Size": -1e400)")));
+  EXPECT_FALSE(parse_metadata(with("\"Size\": 1" + std::string(100'000, '0'))));
+}
+
+TEST(Metadata, DeepNestingIsNoTrap) {
+  constexpr std::size_t levels = 100'000;
+  const auto arrays = std::string(levels, '[') + std::string(levels, ']');
+  const auto metadata = parse_metadata(with("\"Deep\": " + arrays + R"(, "Name": "web")"));
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_EQ(metadata->name, "web");
+
+  std::string objects;
+  for (std::size_t level = 0; level < levels; ++level) {
+    objects += R"({"Id":)";
+  }
+  EXPECT_TRUE(parse_metadata(with("\"Deep\": " + objects + "1" + std::string(levels, '}'))));
+  EXPECT_FALSE(parse_metadata(with("\"Name\": " + arrays)));
+  EXPECT_FALSE(parse_metadata(std::string(levels, '[')));
+  EXPECT_FALSE(parse_metadata(objects));
+}
+
+TEST(Metadata, TheLastOfDuplicateKeysWins) {
+  const auto metadata = parse_metadata(
+      R"({"Id": "other", "Name": "a", "Size": 1, "Id": "qilviffnqzck2jrim1x6s2b1", "Name": "b",
+          "Size": 2})");
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_EQ(metadata->id, id);
+  EXPECT_EQ(metadata->name, "b");
+  EXPECT_EQ(metadata->allocated_memory_bytes, 2U);
+}
+
+TEST(Metadata, ADuplicateThatIsBadIsRefusedAsWell) {
+  EXPECT_FALSE(parse_metadata(with(R"("Size": -1, "Size": 1)")));
+}
+
+TEST(Metadata, InvalidUtf8IsRefused) {
+  for (const auto* bytes :
+       {"\xff", "\xc3", "\xc3\x28", "\xed\xa0\x80", "\xf5\x80\x80\x80", "\xc0\xaf", "\xe2\x82"}) {
+    EXPECT_FALSE(parse_metadata(with(R"("Name": ")" + std::string{bytes} + "\"")));
+  }
+}
+
+TEST(Metadata, LoneSurrogatesAreRefused) {
+  EXPECT_FALSE(parse_metadata(with(R"("Name": "\ud800")")));
+  EXPECT_FALSE(parse_metadata(with(R"("Name": "\udc00")")));
+}
+
+TEST(Metadata, RawControlCharactersAreRefused) {
+  EXPECT_FALSE(parse_metadata(with("\"Name\": \"a\nb\"")));
+  EXPECT_FALSE(parse_metadata(with(R"("Name": ")" + std::string(1, '\0') + "\"")));
+}
+
+TEST(Metadata, EscapedCharactersOfNamesAreKept) {
+  const auto metadata = parse_metadata(with(R"("Name": "a\u0000b\n\"\\\u00e9\ud83d\ude00")"));
+  ASSERT_TRUE(metadata) << metadata.error();
+  using namespace std::string_literals;
+  EXPECT_EQ(metadata->name, "a\0b\n\"\\\u00e9\U0001F600"s);
+}
+
+TEST(Metadata, NamesMayHaveUpTo255Bytes) {
+  const auto metadata = parse_metadata(with(R"("Name": ")" + std::string(255, 'n') + "\""));
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_EQ(metadata->name, std::string(255, 'n'));
+  EXPECT_FALSE(parse_metadata(with(R"("Name": ")" + std::string(256, 'n') + "\"")));
+  // Bytes, not characters.
+  std::string accented;
+  for (int i = 0; i < 128; ++i) {
+    accented += "\u00e9";
+  }
+  EXPECT_FALSE(parse_metadata(with(R"("Name": ")" + accented + "\"")));
+}
+
+TEST(Metadata, SocketPathsMayHaveUpToPathMaxBytes) {
+  EXPECT_TRUE(parse_metadata(with("\"SocketPath\": \"/" + std::string(4095, 's') + "\"")));
+  EXPECT_FALSE(parse_metadata(with("\"SocketPath\": \"/" + std::string(4096, 's') + "\"")));
+}
+
+TEST(Metadata, TrailingGarbageIsRefused) {
+  for (const auto* tail : {"x", "}", "{}", ",", "\"", "1", "null"}) {
+    EXPECT_FALSE(parse_metadata(std::string{old_form} + tail)) << tail;
+  }
+  EXPECT_TRUE(parse_metadata(std::string{old_form} + " \n\t\r\n"));
+}
+
+TEST(Metadata, EveryTornPrefixIsRefused) {
+  for (const auto form : {old_form, new_form}) {
+    ASSERT_TRUE(parse_metadata(form));
+    for (std::size_t length = 0; length < form.size(); ++length) {
+      EXPECT_FALSE(parse_metadata(form.substr(0, length))) << form.substr(0, length);
+    }
+  }
+}
+
+TEST(Metadata, AFileOfZerosIsRefused) {
+  // What a file system may show after a crash.
+  EXPECT_FALSE(parse_metadata(std::string(4096, '\0')));
+  EXPECT_FALSE(parse_metadata(std::string{old_form.substr(0, 100)} + std::string(600, '\0')));
+}
+
+TEST(Metadata, WhatIsNotQuiteJsonIsRefused) {
+  for (const auto* members :
+       {R"("Size": 01)", R"("Size": +1)", R"("Size": 0x1)", R"("Size": NaN)", R"("Size": Infinity)",
+        R"("Size": 1,)", R"(Size: 1)", R"('Size': 1)", R"("Size" 1)", R"("Size": 1 /* one */)"}) {
+    EXPECT_FALSE(parse_metadata(with(members))) << members;
+  }
+}
+
+TEST(Metadata, AnErrorQuotesNothingOfTheFile) {
+  // Wherever the text is cut, broken or of the wrong type, the secrets around stay where they are.
+  constexpr std::string_view secret = "hunter2";
+  const auto quotes = [](const std::string& text, std::string_view quoted) {
+    const auto metadata = parse_metadata(text);
+    return !metadata && metadata.error().find(quoted) != std::string::npos;
+  };
+  for (std::size_t length = 0; length < old_form.size(); ++length) {
+    EXPECT_FALSE(quotes(std::string{old_form.substr(0, length)}, secret)) << length;
+    std::string broken{old_form};
+    broken[length] = '\x01';
+    EXPECT_FALSE(quotes(broken, secret)) << length;
+    EXPECT_FALSE(quotes(broken, "postgres")) << length;
+    EXPECT_FALSE(quotes(broken, "web")) << length;
+  }
+  for (const auto* key : {"Id", "Size", "Vcpus", "HypervisorPID", "NetworkEnabled"}) {
+    EXPECT_FALSE(quotes(with("\"" + std::string{key} + R"(": "hunter2")"), secret)) << key;
+    EXPECT_FALSE(quotes(with("\"" + std::string{key} + R"(": hunter2)"), secret)) << key;
+  }
+  EXPECT_FALSE(quotes(with(R"("Size": -31415)"), "31415"));
+  EXPECT_FALSE(quotes(with(R"("Size": 31415e400)"), "31415"));
+  EXPECT_FALSE(quotes(R"({"Id": "../hunter2"})", secret));
+  EXPECT_FALSE(quotes(with(R"("hunter2": -)"), secret));
+  EXPECT_FALSE(quotes(with("\"Name\": \"hunter2\xff\""), secret));
+}
+
+TEST(Metadata, AnErrorIsOneLine) {
+  for (const std::string text : {"", "{\n\n", "[\n\n}", "{\n\"Size\":\n[1]\n}", "\n"}) {
+    const auto metadata = parse_metadata(text);
+    ASSERT_FALSE(metadata);
+    EXPECT_NE(metadata.error(), "");
+    EXPECT_EQ(metadata.error().find('\n'), std::string::npos) << metadata.error();
+  }
+}
+
+TEST(MetadataCreatedAt, IsReadInEveryFormThatGoWrites) {
+  const std::array<std::pair<const char*, std::chrono::microseconds>, 11> cases{{
+      {"1970-01-01T00:00:00Z", 0s},
+      {"2026-01-02T03:04:05Z", 1767323045s},
+      {"2026-01-02T03:04:05+02:00", 1767315845s},
+      {"2026-01-02T03:04:05-05:30", 1767342845s},
+      {"2026-01-02T03:04:05.5Z", 1767323045s + 500ms},
+      {"2026-01-02T03:04:05.123456789Z", 1767323045s + 123456us},
+      {"2026-01-02T03:04:05.123456-08:00", 1767351845s + 123456us},
+      {"2024-02-29T12:00:00Z", 1709208000s},
+      {"1969-12-31T23:59:59Z", -1s},
+      {"2026-01-02T03:04:05+00:00", 1767323045s},
+      {"2200-01-01T00:00:00Z", 7258118400s},
+  }};
+  for (const auto& [text, since_epoch] : cases) {
+    const auto metadata = parse_metadata(with(R"("CreatedAt": ")" + std::string{text} + "\""));
+    ASSERT_TRUE(metadata) << text;
+    EXPECT_EQ(since_epoch_of(*metadata), since_epoch) << text;
+  }
+}
+
+TEST(MetadataCreatedAt, IsUnknownWhenItIsNonsense) {
+  for (const auto* text :
+       {"", "now", "2026", "2026-01-02", "2026-01-02T03:04:05", "2026-01-02 03:04:05Z",
+        "2026-13-02T03:04:05Z", "2026-02-30T03:04:05Z", "2025-02-29T03:04:05Z",
+        "2026-01-02T25:04:05Z", "2026-01-02T03:61:05Z", "2026-01-02T03:04:05Zx",
+        "2026-01-02T03:04:05Z ", "2026-01-02T03:04:05ZZ", "2026-01-02T03:04:05+0x:00", "Z", "1e9",
+        "2026-01-02T03:04:05 UTC"}) {
+    const auto metadata = parse_metadata(with(R"("CreatedAt": ")" + std::string{text} + "\""));
+    ASSERT_TRUE(metadata) << text << ": " << metadata.error();
+    EXPECT_EQ(metadata->created_at, unknown_time) << text;
+  }
+}
+
+TEST(MetadataPendingDelete, IsSetByAnyTime) {
+  const auto metadata = parse_metadata(with(R"("PendingDeleteAt": "2026-01-02T03:04:05Z")"));
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_TRUE(metadata->pending_delete);
+}
+
+TEST(MetadataPendingDelete, IsNotSetByNullOrNothing) {
+  for (const auto* value : {"null", R"("")"}) {
+    const auto metadata = parse_metadata(with("\"PendingDeleteAt\": " + std::string{value}));
+    ASSERT_TRUE(metadata) << metadata.error();
+    EXPECT_FALSE(metadata->pending_delete) << value;
+  }
+}
+
+TEST(InstanceId, IsACuid2) {
+  for (const auto* text :
+       {"qilviffnqzck2jrim1x6s2b1", "a0", "zz", "a1234567890123456789012345678901"}) {
+    EXPECT_TRUE(is_instance_id(text)) << text;
+  }
+}
+
+TEST(InstanceId, IsNothingElse) {
+  for (const std::string text :
+       {"", "a", "0a", "Aa", "aA", "a-b", "a_b", "a.b", "a b", "a/b", "..", ".", "a\n", "\u00e9a",
+        "a12345678901234567890123456789012", "qilviffnqzck2jrim1x6s2b1.fork-bak.17", "by-name",
+        "metrics.prom"}) {
+    EXPECT_FALSE(is_instance_id(text)) << text;
+  }
+  EXPECT_FALSE(is_instance_id(std::string_view("ab\0", 3)));
+}
+
+TEST(InstanceName, IsADnsLabel) {
+  for (const auto& text :
+       {std::string{"a"}, std::string{"0"}, std::string{"a-b"}, std::string{"my-web-server"},
+        std::string{"a--b"}, std::string(63, 'a')}) {
+    EXPECT_TRUE(is_instance_name(text)) << text;
+  }
+}
+
+TEST(InstanceName, IsNothingElse) {
+  for (const auto& text :
+       {std::string{}, std::string{"-"}, std::string{"-a"}, std::string{"a-"}, std::string{"A"},
+        std::string{"a_b"}, std::string{"a.b"}, std::string{"."}, std::string{".."},
+        std::string{"a/b"}, std::string{"a b"}, std::string{"a\n"}, std::string{"\u00e9"},
+        std::string(64, 'a'), std::string("a\0b", 3)}) {
+    EXPECT_FALSE(is_instance_name(text)) << text;
+  }
+}
+
+TEST(MetadataCreatedAt, OutsideTheRangeOfNanosecondsDoesNotWrapAround) {
+  const auto created_at = [](const std::string& text) {
+    return parse_metadata(with(R"("CreatedAt": ")" + text + '"')).value().created_at;
+  };
+  const auto then = created_at("2026-01-02T03:04:05Z");
+  // Go's zero time: older than everything, or unknown and so younger, but no time in between.
+  for (const auto* text : {"0001-01-01T00:00:00Z", "1600-01-01T00:00:00Z"}) {
+    EXPECT_TRUE(created_at(text) < created_at("1700-01-01T00:00:00Z") ||
+                created_at(text) == unknown_time)
+        << text;
+  }
+  for (const auto* text :
+       {"2300-01-01T00:00:00Z", "2600-01-01T00:00:00Z", "9999-12-31T23:59:59Z"}) {
+    EXPECT_GT(created_at(text), then) << text;
+  }
+}
+
+TEST(Metadata, ANulDoesNotEndTheText) {
+  EXPECT_FALSE(parse_metadata(std::string{old_form} + std::string(1, '\0')));
+  EXPECT_FALSE(parse_metadata(std::string{old_form} + '\0' + R"(garbage "Id")"));
+}
+
+TEST(Metadata, ANullAfterAPidTakesItBackAsInHypemansDecoder) {
+  const auto metadata = parse_metadata(with(R"("HypervisorPID": 5, "HypervisorPID": null)"));
+  ASSERT_TRUE(metadata) << metadata.error();
+  EXPECT_FALSE(metadata->process);
+}
+
+TEST(MetadataCreatedAt, IsUnknownInFormsThatRfc3339DoesNotHave) {
+  for (const auto* text :
+       {" 2026-01-02T03:04:05Z", "2026-1-2T3:4:5Z", "-2026-01-02T03:04:05Z",
+        "2026-01-02T03:04:05+0200", "2026-01-02T03:04:05+02", "26-01-02T03:04:05Z",
+        "2026-01-02T03:04:05+00:00Z", "2026-01-02T03:04:05+99:99", "2026-01-02T03:04:60Z",
+        "2026-01-02T03:04:05.Z", "2026-01-02T24:00:00Z"}) {
+    const auto metadata = parse_metadata(with(R"("CreatedAt": ")" + std::string{text} + '"'));
+    ASSERT_TRUE(metadata);
+    EXPECT_EQ(metadata->created_at, unknown_time)
+        << text << " = " << metadata->created_at.time_since_epoch().count();
+  }
+}
+
+}  // namespace
+}  // namespace hypeman::tests

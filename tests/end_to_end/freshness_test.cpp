@@ -1,0 +1,366 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <dirent.h>
+#include <gtest/gtest.h>
+
+#include "collector/unique_fd.hpp"
+#include "tests/support/data_directory.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/privileges.hpp"
+#include "tests/support/stats_mount.hpp"
+#include "tests/support/tap.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
+constexpr auto other_id = "tz4a98xxat96iws9zmbrgj3a";
+constexpr auto tap_of_id = "hype-qilviffn";
+
+class Freshness : public EndToEndTest {
+ protected:
+  DataDirectory data;
+};
+
+std::string read_at(const collector::UniqueFd& fd, off_t offset, std::size_t size = 4096) {
+  std::string buffer(size, '\0');
+  const auto length = ::pread(fd.get(), buffer.data(), size, offset);
+  if (length < 0) {
+    return "errno " + std::to_string(errno);
+  }
+  buffer.resize(static_cast<std::size_t>(length));
+  return buffer;
+}
+
+collector::UniqueFd open_file(const std::filesystem::path& path) {
+  return collector::UniqueFd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+}
+
+TEST_F(Freshness, NewInstanceIsThereForTheNextReader) {
+  const StatsMount mount{data.path()};
+  EXPECT_EQ(mount.instances(), (std::vector<std::string>{}));
+  EXPECT_EQ(mount.read(id, "instance_name").error, ENOENT);
+
+  data.write({.id = id});
+  EXPECT_EQ(mount.value(id, "instance_name"), "my-web-server");
+  EXPECT_EQ(mount.instances(), (std::vector<std::string>{id}));
+
+  data.write({.id = other_id, .name = "second"});
+  EXPECT_EQ(mount.instances(), (std::vector<std::string>{id, other_id}));
+  EXPECT_EQ(list(mount / "by-name"), (std::vector<std::string>{"my-web-server", "second"}));
+}
+
+TEST_F(Freshness, RemovedInstanceIsGoneForTheNextReader) {
+  data.write({.id = id});
+  const StatsMount mount{data.path()};
+  ASSERT_EQ(list(mount / id).size(), 11U);
+  ASSERT_EQ(mount.read(id, "stats.json").error, 0);
+  const auto held = open_file(mount / id / "stats.json");
+  const collector::UniqueFd directory{::open((mount / id).c_str(), O_RDONLY | O_DIRECTORY)};
+
+  data.remove(id);
+  EXPECT_EQ(mount.read(id, "stats.json").error, ENOENT);
+  EXPECT_EQ(::open((mount / id).c_str(), O_RDONLY | O_DIRECTORY), -1);
+  EXPECT_EQ(errno, ENOENT);
+  struct stat status {};
+  EXPECT_EQ(::stat((mount / id).c_str(), &status), -1);
+  EXPECT_EQ(errno, ENOENT);
+  EXPECT_EQ(::openat(directory.get(), "stats.json", O_RDONLY), -1);
+  EXPECT_EQ(errno, ENOENT);
+  EXPECT_EQ(mount.instances(), (std::vector<std::string>{}));
+  EXPECT_EQ(list(mount / "by-name"), (std::vector<std::string>{}));
+  EXPECT_EQ(read_at(held, 0), "errno " + std::to_string(ENOENT));
+
+  data.write({.id = id});
+  EXPECT_EQ(mount.read(id, "stats.json").error, 0);
+  EXPECT_NE(read_at(held, 0).find(id), std::string::npos);
+}
+
+TEST_F(Freshness, MovedAwayInstanceIsGoneForTheNextReader) {
+  data.write({.id = id});
+  const StatsMount mount{data.path()};
+  ASSERT_EQ(mount.read(id, "stats.json").error, 0);
+  std::filesystem::rename(data.instance(id), data.path() / "elsewhere");
+  EXPECT_EQ(mount.read(id, "stats.json").error, ENOENT);
+}
+
+TEST_F(Freshness, StopAndRestartAreSeenByTheNextRead) {
+  const StatsMount mount{data.path()};
+  for (int round = 0; round < 3; ++round) {
+    const auto process = start_stand_in(data.socket(id));
+    data.write(running_record(id, process.pid(), data.socket(id)));
+    EXPECT_GT(mount.number(id, "memory_rss_bytes"), 0U);
+    data.write({.id = id});
+    EXPECT_EQ(mount.value(id, "memory_rss_bytes"), "0");
+  }
+}
+
+TEST_F(Freshness, MetadataWrittenInPlaceIsSeenByTheNextRead) {
+  const StatsMount mount{data.path()};
+  // Equal lengths, many within one tick of the file system's clock.
+  for (int round = 0; round < 200; ++round) {
+    const auto vcpus = 10U + static_cast<unsigned>(round % 80);
+    data.write_in_place(id, metadata_json({.id = id, .vcpus = vcpus}));
+    ASSERT_EQ(mount.number(id, "allocated_vcpus"), vcpus);
+  }
+}
+
+TEST_F(Freshness, TornMetadataKeepsTheLastGoodForm) {
+  data.write({.id = id, .vcpus = 3});
+  const StatsMount mount{data.path()};
+  ASSERT_EQ(mount.value(id, "allocated_vcpus"), "3");
+  const auto whole = metadata_json({.id = id, .vcpus = 4});
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, whole.size() / 2, whole.size() - 1}) {
+    data.write_in_place(id, std::string_view{whole}.substr(0, size));
+    EXPECT_EQ(mount.value(id, "allocated_vcpus"), "3") << size;
+  }
+  data.write_in_place(id, whole);
+  EXPECT_EQ(mount.value(id, "allocated_vcpus"), "4");
+}
+
+TEST_F(Freshness, ReadAtOffsetZeroOfAHeldDescriptorSamplesAnew) {
+  Tap tap{tap_of_id};
+  const auto process = start_stand_in(data.socket(id));
+  auto record = running_record(id, process.pid(), data.socket(id));
+  record.network_enabled = true;
+  data.write(record);
+  const StatsMount mount{data.path()};
+  const auto fd = open_file(mount / id / "network_tx_bytes");
+  const auto json = open_file(mount / id / "stats.json");
+  for (int round = 0; round < 20; ++round) {
+    EXPECT_EQ(read_at(fd, 0), std::to_string(round * 100) + "\n");
+    EXPECT_NE(read_at(json, 0).find("\"network_tx_bytes\": " + std::to_string(round * 100) + ","),
+              std::string::npos);
+    tap.write_frame(experimental_frame(100));
+  }
+}
+
+TEST_F(Freshness, ReadsAtLaterOffsetsContinueTheSample) {
+  Tap tap{tap_of_id};
+  const auto process = start_stand_in(data.socket(id));
+  auto record = running_record(id, process.pid(), data.socket(id));
+  record.network_enabled = true;
+  data.write(record);
+  const StatsMount mount{data.path()};
+  const auto fd = open_file(mount / id / "network_tx_bytes");
+  tap.write_frame(experimental_frame(123));
+  ASSERT_EQ(read_at(fd, 0, 1), "1");
+  tap.write_frame(experimental_frame(456));
+  EXPECT_EQ(read_at(fd, 1), "23\n");
+  EXPECT_EQ(read_at(fd, 4), "");
+  EXPECT_EQ(read_at(fd, 400), "");
+  EXPECT_EQ(read_at(fd, 0), "579\n");
+}
+
+TEST_F(Freshness, FstatAndTheReadRightAfterItAgreeWhileDigitsAreGained) {
+  const auto process = start_stand_in(data.socket(id), /*busy=*/true);
+  Tap tap{tap_of_id};
+  auto record = running_record(id, process.pid(), data.socket(id));
+  record.network_enabled = true;
+  data.write(record);
+  const StatsMount mount{data.path()};
+  const auto fd = open_file(mount / id / "network_tx_bytes");
+
+  std::jthread traffic{[&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      tap.write_frame(experimental_frame(60));
+    }
+  }};
+  for (int round = 0; round < 3000; ++round) {
+    struct stat status {};
+    ASSERT_EQ(::fstat(fd.get(), &status), 0);
+    ASSERT_EQ(read_at(fd, 0).size(), static_cast<std::size_t>(status.st_size));
+  }
+}
+
+TEST_F(Freshness, ReaderThatOpensAgainAndAsksForTheSizeSeesWhatHasHappenedSince) {
+  Tap tap{tap_of_id};
+  const auto process = start_stand_in(data.socket(id));
+  auto record = running_record(id, process.pid(), data.socket(id));
+  record.network_enabled = true;
+  data.write(record);
+  const StatsMount mount{data.path()};
+  // As Python's open().read() does it, as fast as it can, while the number gains digits.
+  const auto read_again = [&] {
+    const auto fd = open_file(mount / id / "network_tx_bytes");
+    struct stat status {};
+    EXPECT_EQ(::fstat(fd.get(), &status), 0);
+    return read_at(fd, 0);
+  };
+  unsigned sent = 0;
+  EXPECT_EQ(read_again(), "0\n");
+  for (const unsigned size : {60U, 100U, 1000U, 1000U, 1500U, 1500U, 1500U, 1500U, 1500U, 1500U}) {
+    tap.write_frame(experimental_frame(size));
+    sent += size;
+    EXPECT_EQ(read_again(), std::to_string(sent) + "\n");
+  }
+}
+
+TEST_F(Freshness, StopIsSeenByAReadRightAfterAnFstat) {
+  const auto process = start_stand_in(data.socket(id));
+  data.write(running_record(id, process.pid(), data.socket(id)));
+  const StatsMount mount{data.path()};
+  const auto fd = open_file(mount / id / "memory_rss_bytes");
+  struct stat status {};
+  ASSERT_EQ(::fstat(fd.get(), &status), 0);
+  ASSERT_GT(status.st_size, 2);
+  data.write({.id = id});
+  EXPECT_EQ(read_at(fd, 0), "0\n");
+}
+
+TEST_F(Freshness, ReaderThatTakesOnlyStSizeBytesGetsAWholeNumber) {
+  Tap tap{tap_of_id};
+  const auto process = start_stand_in(data.socket(id));
+  auto record = running_record(id, process.pid(), data.socket(id));
+  record.network_enabled = true;
+  data.write(record);
+  const StatsMount mount{data.path()};
+  const auto fd = open_file(mount / id / "network_tx_bytes");
+  tap.write_frame(experimental_frame(99));
+  for (int round = 0; round < 10; ++round) {
+    struct stat status {};
+    ASSERT_EQ(::fstat(fd.get(), &status), 0);
+    tap.write_frame(experimental_frame(1000));
+    const auto text = read_at(fd, 0, static_cast<std::size_t>(status.st_size));
+    EXPECT_TRUE(text.ends_with('\n')) << text;
+  }
+}
+
+TEST_F(Freshness, FstatLongBeforeTheReadDoesNotHoldItBack) {
+  Tap tap{tap_of_id};
+  const auto process = start_stand_in(data.socket(id));
+  auto record = running_record(id, process.pid(), data.socket(id));
+  record.network_enabled = true;
+  data.write(record);
+  const StatsMount mount{data.path()};
+  const auto fd = open_file(mount / id / "network_tx_bytes");
+  for (int round = 1; round <= 9; ++round) {
+    struct stat status {};
+    ASSERT_EQ(::fstat(fd.get(), &status), 0);
+    tap.write_frame(experimental_frame(1000));
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    EXPECT_EQ(read_at(fd, 0), std::to_string(round * 1000) + "\n");
+  }
+}
+
+TEST_F(Freshness, ModificationTimeIsThatOfTheSample) {
+  data.write({.id = id});
+  const StatsMount mount{data.path()};
+  timespec before{};
+  timespec after{};
+  struct stat status {};
+  ::clock_gettime(CLOCK_REALTIME, &before);
+  ASSERT_EQ(::stat((mount / id / "cpu_seconds").c_str(), &status), 0);
+  ::clock_gettime(CLOCK_REALTIME, &after);
+  const auto nanoseconds = [](const timespec& time) {
+    return time.tv_sec * 1'000'000'000 + time.tv_nsec;
+  };
+  EXPECT_GE(nanoseconds(status.st_mtim), nanoseconds(before));
+  EXPECT_LE(nanoseconds(status.st_mtim), nanoseconds(after));
+}
+
+TEST_F(Freshness, NameFollowsTheMetadata) {
+  data.write({.id = id, .name = "before"});
+  const StatsMount mount{data.path()};
+  EXPECT_EQ(read_file(mount / "by-name/before/instance_id").text, std::string{id} + "\n");
+  EXPECT_EQ(std::filesystem::read_symlink(mount / "by-name/before"), "../" + std::string{id});
+
+  data.write({.id = id, .name = "after"});
+  EXPECT_EQ(read_file(mount / "by-name/before/instance_id").error, ENOENT);
+  EXPECT_EQ(read_file(mount / "by-name/after/instance_id").text, std::string{id} + "\n");
+  EXPECT_EQ(list(mount / "by-name"), (std::vector<std::string>{"after"}));
+}
+
+TEST_F(Freshness, OldestInstanceKeepsADuplicateName) {
+  data.write({.id = other_id, .name = "twin", .created_at = "2026-03-01T10:00:00+02:00"});
+  const StatsMount mount{data.path()};
+  const auto owner = [&] { return std::filesystem::read_symlink(mount / "by-name/twin").string(); };
+  EXPECT_EQ(owner(), std::string{"../"} + other_id);
+  data.write({.id = id, .name = "twin", .created_at = "2026-03-01T09:00:00Z"});
+  for (int round = 0; round < 5; ++round) {
+    EXPECT_EQ(owner(), std::string{"../"} + other_id);
+    EXPECT_EQ(list(mount / "by-name"), (std::vector<std::string>{"twin"}));
+  }
+  EXPECT_EQ(mount.value(id, "instance_name"), "twin");
+  data.remove(other_id);
+  EXPECT_EQ(owner(), std::string{"../"} + id);
+}
+
+TEST_F(Freshness, InstancePendingDeletionIsHidden) {
+  data.write({.id = id});
+  const StatsMount mount{data.path()};
+  ASSERT_EQ(mount.read(id, "stats.json").error, 0);
+  data.write({.id = id, .pending_delete_at = "2026-01-01T00:00:00Z"});
+  EXPECT_EQ(mount.read(id, "stats.json").error, ENOENT);
+  EXPECT_EQ(mount.instances(), (std::vector<std::string>{}));
+}
+
+TEST_F(Freshness, GapOfAForkIsNoDeletion) {
+  data.write({.id = id, .vcpus = 5});
+  const StatsMount mount{data.path()};
+  ASSERT_EQ(mount.value(id, "allocated_vcpus"), "5");
+  const auto backup = data.instance(id).string() + ".fork-bak.1234567890";
+
+  std::filesystem::rename(data.instance(id), backup);
+  EXPECT_EQ(mount.value(id, "allocated_vcpus"), "5");
+  data.write({.id = other_id, .name = "fork"});
+  std::filesystem::create_directory_symlink(data.instance(other_id), data.instance(id));
+  EXPECT_EQ(mount.value(id, "allocated_vcpus"), "5");
+  EXPECT_EQ(mount.instances(), (std::vector<std::string>{id, other_id}));
+
+  std::filesystem::remove(data.instance(id));
+  std::filesystem::rename(backup, data.instance(id));
+  EXPECT_EQ(mount.value(id, "allocated_vcpus"), "5");
+}
+
+TEST_F(Freshness, HeldDirectoryListsAnew) {
+  data.write({.id = id});
+  const StatsMount mount{data.path()};
+  const auto close = [](DIR* directory) { ::closedir(directory); };
+  const std::unique_ptr<DIR, decltype(close)> directory{::opendir(mount.path().c_str()), close};
+  const auto count = [&] {
+    ::rewinddir(directory.get());
+    int entries = 0;
+    while (::readdir(directory.get()) != nullptr) {
+      ++entries;
+    }
+    return entries;
+  };
+  EXPECT_EQ(count(), 5);
+  data.write({.id = other_id});
+  EXPECT_EQ(count(), 6);
+}
+
+TEST_F(Freshness, ThousandsOfInstancesAreListedWhole) {
+  std::vector<std::string> expected;
+  for (int index = 0; index < 3000; ++index) {
+    auto name = "instance" + std::to_string(100000 + index);
+    data.write({.id = name, .name = name});
+    expected.push_back(std::move(name));
+  }
+  const StatsMount mount{data.path()};
+  EXPECT_EQ(mount.instances(), expected);
+  EXPECT_EQ(list(mount / "by-name").size(), 3000U);
+}
+
+TEST_F(Freshness, DataDirectoryWithoutGuestsIsAnEmptyTreeUntilItHasSome) {
+  std::filesystem::remove_all(data.guests());
+  const StatsMount mount{data.path()};
+  EXPECT_EQ(mount.instances(), (std::vector<std::string>{}));
+  std::filesystem::create_directory(data.guests());
+  data.write({.id = id});
+  EXPECT_EQ(mount.instances(), (std::vector<std::string>{id}));
+}
+
+}  // namespace
+}  // namespace hypeman::tests

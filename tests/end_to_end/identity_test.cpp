@@ -1,0 +1,189 @@
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "collector/unique_fd.hpp"
+#include "tests/support/data_directory.hpp"
+#include "tests/support/errors.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/paths.hpp"
+#include "tests/support/privileges.hpp"
+#include "tests/support/stats_mount.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
+
+/// A process that has nothing to do with Hypeman, under the very PID that another one had.
+class Stranger {
+ public:
+  explicit Stranger(pid_t pid) : pid_{pid} {
+    clone_args arguments{};
+    arguments.exit_signal = SIGCHLD;
+    arguments.set_tid = reinterpret_cast<std::uintptr_t>(&pid_);
+    arguments.set_tid_size = 1;
+    const auto child = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (child < 0) {
+      throw errno_error("clone3 with PID " + std::to_string(pid));
+    }
+    if (child == 0) {
+      ::execl(std::string{paths::stand_in}.c_str(), "stand_in", "--busy", nullptr);
+      ::_exit(127);
+    }
+  }
+  Stranger(const Stranger&) = delete;
+  Stranger& operator=(const Stranger&) = delete;
+  Stranger(Stranger&&) = delete;
+  Stranger& operator=(Stranger&&) = delete;
+  ~Stranger() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+
+ private:
+  pid_t pid_;
+};
+
+class RecordedIdentity : public EndToEndTest {
+ protected:
+  static void expect_not_running(const StatsMount& mount) {
+    for (const auto* const file : {"cpu_seconds", "memory_rss_bytes", "memory_vms_bytes"}) {
+      EXPECT_EQ(mount.value(id, file), "0") << file;
+    }
+  }
+
+  /// Not before the next tick of the clock that start times are measured by: a PID does not come
+  /// round within one, except in a test.
+  static void end(ChildProcess& process) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    process.send_signal(SIGKILL);
+    ASSERT_TRUE(process.wait(std::chrono::seconds{10}));
+  }
+
+  DataDirectory data;
+};
+
+/// The parameter: whether the metadata records start time and boot ID, as newer versions do.
+class Identity : public RecordedIdentity, public ::testing::WithParamInterface<bool> {
+ protected:
+  [[nodiscard]] InstanceRecord record_of(pid_t pid) const {
+    if (GetParam()) {
+      return running_record(id, pid, data.socket(id));
+    }
+    return {.id = id, .pid = pid, .socket_path = data.socket(id)};
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Metadata, Identity, ::testing::Values(true, false),
+                         [](const auto& tested) { return tested.param ? "New" : "Old"; });
+
+TEST_P(Identity, HypervisorIsReported) {
+  const auto process = start_stand_in(data.socket(id));
+  data.write(record_of(process.pid()));
+  const StatsMount mount{data.path()};
+  EXPECT_GT(mount.number(id, "memory_rss_bytes"), 0U);
+}
+
+TEST_P(Identity, StrangerThatInheritsThePidIsNotReported) {
+  auto process = start_stand_in(data.socket(id));
+  const auto pid = process.pid();
+  data.write(record_of(pid));
+  const StatsMount mount{data.path()};
+  ASSERT_GT(mount.number(id, "memory_rss_bytes"), 0U);  // its files are pinned now
+
+  end(process);
+  const Stranger stranger{pid};
+  ASSERT_TRUE(eventually([&] { return cpu_ticks(pid) > 5; }));
+  expect_not_running(mount);
+}
+
+TEST_P(Identity, StrangerThatInheritedThePidBeforeTheFirstReadIsNotReported) {
+  auto process = start_stand_in(data.socket(id));
+  const auto pid = process.pid();
+  data.write(record_of(pid));
+  end(process);
+  const Stranger stranger{pid};
+  ASSERT_TRUE(eventually([&] { return cpu_ticks(pid) > 5; }));
+
+  const StatsMount mount{data.path()};
+  expect_not_running(mount);
+}
+
+TEST_P(Identity, DescriptorHeldAcrossTheReuseOfThePidNeverTellsOfTheStranger) {
+  auto process = start_stand_in(data.socket(id));
+  const auto pid = process.pid();
+  data.write(record_of(pid));
+  const StatsMount mount{data.path()};
+  const collector::UniqueFd fd{::open((mount / id / "memory_rss_bytes").c_str(), O_RDONLY)};
+  std::array<char, 64> buffer{};
+  ASSERT_GT(::pread(fd.get(), buffer.data(), buffer.size(), 0), 2);
+
+  end(process);
+  const Stranger stranger{pid};
+  ASSERT_EQ(::pread(fd.get(), buffer.data(), buffer.size(), 0), 2);
+  EXPECT_EQ((std::string_view{buffer.data(), 2}), "0\n");
+}
+
+TEST_P(Identity, DeadHypervisorIsNotRunning) {
+  auto process = start_stand_in(data.socket(id));
+  data.write(record_of(process.pid()));
+  const StatsMount mount{data.path()};
+  ASSERT_GT(mount.number(id, "memory_rss_bytes"), 0U);
+  end(process);
+  expect_not_running(mount);
+}
+
+TEST_P(Identity, ZombieIsNotRunning) {
+  const auto pid = ::fork();
+  if (pid == 0) {
+    ::execl(std::string{paths::stand_in}.c_str(), "stand_in", "--api-socket",
+            data.socket(id).c_str(), nullptr);
+    ::_exit(127);
+  }
+  data.write(record_of(pid));
+  const StatsMount mount{data.path()};
+  EXPECT_TRUE(eventually([&] { return mount.value(id, "memory_rss_bytes") != "0"; }));
+  ::kill(pid, SIGKILL);
+  siginfo_t info{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT), 0);
+  expect_not_running(mount);
+  ::waitpid(pid, nullptr, 0);
+}
+
+TEST_F(RecordedIdentity, ProcessOfAnotherBootIsNotReported) {
+  const auto process = start_stand_in(data.socket(id));
+  auto record = running_record(id, process.pid(), data.socket(id));
+  record.boot_id = "00000000-0000-4000-8000-000000000000";
+  data.write(record);
+  const StatsMount mount{data.path()};
+  expect_not_running(mount);
+}
+
+TEST_F(RecordedIdentity, ProcessThatNamesAnotherSocketIsNotReported) {
+  const auto process = start_stand_in(data.socket(id) + ".other");
+  data.write({.id = id, .pid = process.pid(), .socket_path = data.socket(id)});
+  const StatsMount mount{data.path()};
+  expect_not_running(mount);
+}
+
+TEST_F(RecordedIdentity, OldMetadataWithoutSocketPathTrustsNobody) {
+  const auto process = start_stand_in(data.socket(id));
+  data.write({.id = id, .pid = process.pid()});
+  const StatsMount mount{data.path()};
+  expect_not_running(mount);
+}
+
+}  // namespace
+}  // namespace hypeman::tests

@@ -1,0 +1,302 @@
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sysexits.h>
+
+#include "collector/unique_fd.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/data_directory.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/paths.hpp"
+#include "tests/support/privileges.hpp"
+#include "tests/support/stats_mount.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
+
+class Lifecycle : public EndToEndTest {
+ protected:
+  void TearDown() override {
+    while (::umount2(mountpoint.path().c_str(), MNT_DETACH) == 0) {
+    }
+  }
+
+  [[nodiscard]] static CommandResult statsfs(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), std::string{paths::statsfs});
+    return run(arguments);
+  }
+
+  [[nodiscard]] ChildProcess start() const {
+    auto daemon =
+        ChildProcess::spawn({std::string{paths::statsfs}, "-f", data.path(), mountpoint.path()});
+    EXPECT_TRUE(eventually([&] { return is_mounted(mountpoint.path()); })) << daemon.captured_err();
+    return daemon;
+  }
+
+  [[nodiscard]] bool in_mount_table() const {
+    std::ifstream mounts{"/proc/self/mounts"};
+    const std::string text{std::istreambuf_iterator<char>{mounts}, {}};
+    return text.find(mountpoint.path().string() + " ") != std::string::npos;
+  }
+
+  void expect_clean_end(ChildProcess& daemon) const {
+    const auto status = daemon.wait(std::chrono::seconds{10});
+    ASSERT_TRUE(status) << "the daemon does not end";
+    EXPECT_EQ(status->code, 0) << daemon.captured_err();
+    EXPECT_FALSE(in_mount_table());
+  }
+
+  DataDirectory data;
+  TemporaryDirectory mountpoint;
+};
+
+TEST_F(Lifecycle, SignalsUnmountAndEndWithSuccess) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    auto daemon = start();
+    daemon.send_signal(signal);
+    expect_clean_end(daemon);
+  }
+}
+
+TEST_F(Lifecycle, SigtermUnmountsWhileReadersHoldFilesOpen) {
+  data.write({.id = id});
+  auto daemon = start();
+  const collector::UniqueFd file{
+      ::open((mountpoint.path() / id / "stats.json").c_str(), O_RDONLY | O_CLOEXEC)};
+  const collector::UniqueFd directory{::open(mountpoint.path().c_str(), O_RDONLY | O_CLOEXEC)};
+  ASSERT_TRUE(static_cast<bool>(file));
+  std::array<char, 16> buffer{};
+  ASSERT_EQ(::read(file.get(), buffer.data(), buffer.size()), 16);
+
+  daemon.send_signal(SIGTERM);
+  expect_clean_end(daemon);
+  EXPECT_EQ(::pread(file.get(), buffer.data(), buffer.size(), 0), -1);
+}
+
+TEST_F(Lifecycle, HangupDoesNotEndIt) {
+  data.write({.id = id});
+  auto daemon = start();
+  daemon.send_signal(SIGHUP);
+  EXPECT_FALSE(daemon.wait(std::chrono::milliseconds{200}));
+  EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n");
+  daemon.send_signal(SIGTERM);
+  expect_clean_end(daemon);
+}
+
+TEST_F(Lifecycle, UmountEndsItWithSuccess) {
+  auto daemon = start();
+  ASSERT_TRUE(run({"umount", mountpoint.path()}).status.success());
+  expect_clean_end(daemon);
+}
+
+TEST_F(Lifecycle, LazyUmountEndsItWhenTheLastReaderIsGone) {
+  data.write({.id = id});
+  auto daemon = start();
+  collector::UniqueFd file{
+      ::open((mountpoint.path() / id / "stats.json").c_str(), O_RDONLY | O_CLOEXEC)};
+  ASSERT_TRUE(run({"umount", "-l", mountpoint.path()}).status.success());
+  EXPECT_FALSE(daemon.wait(std::chrono::milliseconds{200}));
+  std::array<char, 16> buffer{};
+  EXPECT_EQ(::pread(file.get(), buffer.data(), buffer.size(), 0), 16);
+  file = {};
+  expect_clean_end(daemon);
+}
+
+TEST_F(Lifecycle, StartsOnTheStaleMountThatACrashHasLeft) {
+  data.write({.id = id});
+  auto crashed = start();
+  const collector::UniqueFd held{
+      ::open((mountpoint.path() / id / "stats.json").c_str(), O_RDONLY | O_CLOEXEC)};
+  crashed.send_signal(SIGKILL);
+  ASSERT_TRUE(crashed.wait(std::chrono::seconds{10}));
+  ASSERT_EQ(read_file(mountpoint.path() / id / "stats.json").error, ENOTCONN);
+
+  auto daemon = start();
+  EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n");
+  daemon.send_signal(SIGTERM);
+  expect_clean_end(daemon);
+}
+
+TEST_F(Lifecycle, RefusesAMountpointThatIsInUse) {
+  auto daemon = start();
+  const auto second = statsfs({"-f", data.path(), mountpoint.path()});
+  EXPECT_EQ(second.status.code, EX_UNAVAILABLE);
+  EXPECT_NE(second.err.find("mounted here already"), std::string::npos) << second.err;
+  EXPECT_TRUE(is_mounted(mountpoint.path()));
+  daemon.send_signal(SIGTERM);
+  expect_clean_end(daemon);
+}
+
+TEST_F(Lifecycle, LeavesAMountThatCoversItsOwnAlone) {
+  auto daemon = start();
+  ASSERT_EQ(::mount("tmpfs", mountpoint.path().c_str(), "tmpfs", 0, nullptr), 0);
+  daemon.send_signal(SIGTERM);
+  const auto status = daemon.wait(std::chrono::seconds{10});
+  ASSERT_TRUE(status) << "the daemon does not end";
+  EXPECT_FALSE(is_mounted(mountpoint.path())) << "the tmpfs on top is gone";
+  EXPECT_EQ(run({"stat", "-f", "-c", "%T", mountpoint.path()}).out, "tmpfs\n");
+}
+
+TEST_F(Lifecycle, GoesToTheBackgroundOnceMounted) {
+  data.write({.id = id});
+  const auto started = statsfs({data.path(), mountpoint.path()});
+  EXPECT_TRUE(started.status.success()) << started.err;
+  EXPECT_EQ(started.out + started.err, "");
+  EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n");
+  EXPECT_TRUE(run({"umount", mountpoint.path()}).status.success());
+}
+
+TEST_F(Lifecycle, MakesAMissingMountpoint) {
+  const auto missing = mountpoint.path() / "a" / "b";
+  ASSERT_TRUE(statsfs({data.path(), missing}).status.success());
+  EXPECT_TRUE(is_mounted(missing));
+  EXPECT_TRUE(run({"umount", missing}).status.success());
+}
+
+TEST_F(Lifecycle, RelativePathsAreThoseOfTheCaller) {
+  data.write({.id = id});
+  SpawnOptions options;
+  options.working_directory = data.path();
+  std::filesystem::create_directory(data.path() / "here");
+  ASSERT_TRUE(run({std::string{paths::statsfs}, ".", "here"}, options).status.success());
+  EXPECT_EQ(read_file(data.path() / "here" / id / "allocated_vcpus").text, "2\n");
+  EXPECT_TRUE(run({"umount", data.path() / "here"}).status.success());
+}
+
+TEST_F(Lifecycle, MountTableTellsSourceTypeAndReadOnly) {
+  auto daemon = start();
+  const auto found = run({"findmnt", "-n", "-o", "SOURCE,FSTYPE,OPTIONS", mountpoint.path()});
+  EXPECT_NE(found.out.find(data.path().string() + " fuse.hypeman-statsfs ro,nosuid,nodev,noexec"),
+            std::string::npos)
+      << found.out;
+  daemon.send_signal(SIGTERM);
+  expect_clean_end(daemon);
+}
+
+TEST_F(Lifecycle, MountCommandMountsAfterInstallation) {
+  const TemporaryDirectory root;
+  const auto installed = run({"meson", "install", "-C", std::string{paths::build_root},
+                              "--no-rebuild", "--destdir", root.path()});
+  ASSERT_TRUE(installed.status.success()) << installed.out << installed.err;
+  data.write({.id = id});
+  // In a mount namespace of its own, so that the host's directory of programs stays as it is.
+  const auto mounted = run({"unshare", "--mount", "sh", "-ec",
+                            "mount -t tmpfs none /usr/local/bin\n"
+                            "cp \"$1\"/usr/bin/* /usr/local/bin\n"
+                            "mount -t fuse.hypeman-statsfs \"$2\" \"$3\" -o "
+                            "rw,nosuid,nodev,noatime,nofail,mode=0444,gid=0\n"
+                            "cat \"$3/$4/allocated_vcpus\"\n"
+                            "umount \"$3\"",
+                            "sh", root.path(), data.path(), mountpoint.path(), id});
+  EXPECT_TRUE(mounted.status.success()) << mounted.err;
+  EXPECT_EQ(mounted.out, "2\n");
+}
+
+TEST_F(Lifecycle, MountCommandTellsWhatIsWrong) {
+  const auto refused = statsfs({"/nowhere", mountpoint.path(), "-o", "rw,dev,suid"});
+  EXPECT_EQ(refused.status.code, EX_NOINPUT);
+  EXPECT_EQ(refused.err, "hypeman-statsfs: /nowhere: No such file or directory\n");
+}
+
+TEST_F(Lifecycle, ErrorsAreOneLineWithAnExitStatusOfSysexits) {
+  const auto expect = [&](const std::vector<std::string>& arguments, int status) {
+    const auto result = statsfs(arguments);
+    EXPECT_EQ(result.status.code, status) << result.err;
+    EXPECT_TRUE(result.err.starts_with("hypeman-statsfs: ")) << result.err;
+    EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << result.err;
+    EXPECT_EQ(result.out, "");
+  };
+  expect({"--unknown"}, EX_USAGE);
+  expect({"a", "b", "c"}, EX_USAGE);
+  expect({data.path(), mountpoint.path(), "-o", "unknown"}, EX_USAGE);
+  expect({data.path(), mountpoint.path(), "-o", "mode=0644"}, EX_USAGE);
+  expect({data.path(), mountpoint.path(), "-o", "mode=x"}, EX_USAGE);
+  expect({data.path(), mountpoint.path(), "-o", "gid=nosuchgroup"}, EX_USAGE);
+  expect({data.path() / "missing", mountpoint.path()}, EX_NOINPUT);
+  expect({"/etc/passwd", mountpoint.path()}, EX_NOINPUT);
+  expect({data.path(), "/etc/passwd"}, EX_UNAVAILABLE);
+  expect({data.path(), "/proc/nowhere"}, EX_UNAVAILABLE);
+}
+
+TEST_F(Lifecycle, WithoutRootItSaysSo) {
+  auto options = as_unprivileged_user();
+  std::filesystem::permissions(mountpoint.path(), std::filesystem::perms::all);
+  const TemporaryDirectory programs;
+  const auto copy = programs.path() / "hypeman-statsfs";
+  std::filesystem::copy(paths::statsfs, copy);
+  const auto result = run({copy, data.path(), mountpoint.path()}, options);
+  EXPECT_EQ(result.status.code, EX_NOPERM) << result.err;
+  EXPECT_NE(result.err.find("root"), std::string::npos) << result.err;
+}
+
+TEST_F(Lifecycle, HelpAndVersionGoToStandardOutput) {
+  const auto help = statsfs({"--help"});
+  EXPECT_TRUE(help.status.success());
+  EXPECT_NE(help.out.find("MOUNTPOINT"), std::string::npos);
+  const auto version = statsfs({"--version"});
+  EXPECT_TRUE(version.status.success());
+  EXPECT_TRUE(version.out.starts_with("hypeman-statsfs ")) << version.out;
+}
+
+TEST_F(Lifecycle, MoreInstancesThanDescriptorsAreAllMeasured) {
+  constexpr int instances = 200;  // of four descriptors each
+  const auto process = start_stand_in(data.socket(id));
+  for (int index = 0; index < instances; ++index) {
+    data.write(running_record("instance" + std::to_string(index), process.pid(), data.socket(id)));
+  }
+  auto daemon = ChildProcess::spawn({"prlimit", "--nofile=128:128", std::string{paths::statsfs},
+                                     "-f", data.path(), mountpoint.path()});
+  ASSERT_TRUE(eventually([&] { return is_mounted(mountpoint.path()); })) << daemon.captured_err();
+  for (int round = 0; round < 2; ++round) {
+    for (int index = 0; index < instances; ++index) {
+      const auto name = "instance" + std::to_string(index);
+      ASSERT_NE(read_file(mountpoint.path() / name / "memory_rss_bytes").text, "0\n") << name;
+    }
+  }
+  EXPECT_NE(read_file(mountpoint.path() / "metrics.prom")
+                .text.find("hypeman_vm_metrics_instances_observed 200\n"),
+            std::string::npos);
+  EXPECT_EQ(daemon.captured_err(), "");
+  daemon.send_signal(SIGTERM);
+  expect_clean_end(daemon);
+}
+
+TEST_F(Lifecycle, KeepsNoDescriptorOfInstancesThatAreGone) {
+  auto daemon = start();
+  const auto descriptors = [&] {
+    return list("/proc/" + std::to_string(daemon.pid()) + "/fd").size();
+  };
+  const auto before = descriptors();
+  for (int round = 0; round < 5; ++round) {
+    std::vector<ChildProcess> processes;
+    for (int index = 0; index < 10; ++index) {
+      const auto name = "instance" + std::to_string(index);
+      processes.push_back(start_stand_in(data.socket(name)));
+      data.write(running_record(name, processes.back().pid(), data.socket(name)));
+      ASSERT_NE(read_file(mountpoint.path() / name / "memory_rss_bytes").text, "0\n");
+    }
+    EXPECT_EQ(descriptors(), before + 20);
+    for (int index = 0; index < 10; ++index) {
+      data.remove("instance" + std::to_string(index));
+    }
+    EXPECT_EQ(list(mountpoint.path()), (std::vector<std::string>{"by-name", "metrics.prom"}));
+    EXPECT_EQ(descriptors(), before);
+  }
+  daemon.send_signal(SIGTERM);
+  expect_clean_end(daemon);
+}
+
+}  // namespace
+}  // namespace hypeman::tests

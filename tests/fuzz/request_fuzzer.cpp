@@ -1,0 +1,101 @@
+// libFuzzer target over everything that a client's bytes reach before a file is opened: the HTTP
+// parser, the route, the token. Run it with:
+//   build-fuzz/tests/httpbridge/bridge_request_fuzzer -max_len=4096 FOUND tests/fuzz/request_corpus
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "httpbridge/decision.hpp"
+#include "httpbridge/instance_names.hpp"
+#include "httpbridge/journal.hpp"
+#include "httpbridge/jwt.hpp"
+
+namespace {
+
+using namespace hypeman::httpbridge;
+namespace http = boost::beast::http;
+
+void require(bool condition) {
+  if (!condition) {
+    std::abort();
+  }
+}
+
+std::string_view to_std(boost::beast::string_view text) {
+  return {text.data(), text.size()};
+}
+
+/// What must hold for every request, whoever sent it.
+void check_decision(const RequestHead& request) {
+  static const auto keys =
+      std::make_shared<const Authorizer>(Keys{{"a secret"}, {"a-token", "another"}});
+  const auto now = std::chrono::system_clock::time_point{std::chrono::seconds{1'800'000'000}};
+  ShownKey key;
+  const Decision decision = decide(request, key, keys, now);
+  // The same key shown again on the connection must mean the same.
+  require(decide(request, key, keys, now).index() == decision.index());
+
+  if (const auto* resource = std::get_if<Resource>(&decision)) {
+    require(resource->kind == ResourceKind::health || request.authorization.has_value());
+    require(resource->kind != ResourceKind::instance_stats ||
+            is_instance_name(resource->instance) || is_instance_id_prefix(resource->instance));
+    return;
+  }
+  std::string head;
+  render_head(std::get<Reply>(decision), {false, true, "now"}, head);
+  require(head.ends_with("\r\n\r\n") && std::get<Reply>(decision).status >= 400);
+}
+
+void check_printable(std::string_view text) {
+  for (const char c : printable(text)) {
+    require(c > ' ' && c <= '~');
+  }
+}
+
+void parse_as_http(std::string_view bytes) {
+  http::request_parser<http::string_body> parser;
+  parser.eager(true);
+  parser.header_limit(4096);
+  parser.body_limit(256);
+  boost::beast::error_code error;
+  while (!parser.is_done() && !error && !bytes.empty()) {
+    bytes.remove_prefix(parser.put(boost::asio::buffer(bytes.data(), bytes.size()), error));
+  }
+  if (!parser.is_done()) {
+    return;
+  }
+  const auto& request = parser.get();
+  std::optional<std::string_view> authorization;
+  if (request.count(http::field::authorization) > 0) {
+    authorization = to_std(request[http::field::authorization]);
+  }
+  check_printable(to_std(request.target()));
+  check_decision({to_std(request.method_string()), to_std(request.target()), authorization});
+}
+
+}  // namespace
+
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes{reinterpret_cast<const char*>(data), size};
+  parse_as_http(bytes);
+  // Past the parser, so that what it would refuse is tried too: first line the target, rest a key.
+  const std::size_t line = bytes.find('\n');
+  const std::string_view target = bytes.substr(0, line);
+  const std::string header =
+      line == std::string_view::npos ? "" : "Bearer " + std::string{bytes.substr(line + 1)};
+  check_printable(target);
+  check_decision({"GET", target, header});
+  return 0;
+}

@@ -1,0 +1,174 @@
+#include "httpbridge/authorizer.hpp"
+
+#include <string>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "tests/httpbridge/support/signed_token.hpp"
+
+namespace hypeman::httpbridge {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::system_clock;
+using testing::base64url;
+using testing::hs256_token;
+using testing::signed_token;
+
+constexpr std::string_view secret = "a secret of Hypeman";
+constexpr std::string_view hs256 = R"({"alg":"HS256","typ":"JWT"})";
+constexpr std::string_view user = R"({"sub":"me","iat":1})";
+const system_clock::time_point now{1'800'000'000s};
+
+class AuthorizerTest : public ::testing::Test {
+ protected:
+  [[nodiscard]] static tl::expected<Grant, Denial> authorize(
+      const std::optional<std::string>& header) {
+    const Authorizer authorizer{Keys{{std::string{secret}}, {"plain-token", "other"}}};
+    return authorizer.authorize(header, now);
+  }
+  [[nodiscard]] static tl::expected<Grant, Denial> show(const std::string& token) {
+    return authorize("Bearer " + token);
+  }
+  [[nodiscard]] static tl::expected<Grant, Denial> claim(std::string_view claims) {
+    return show(hs256_token(claims, secret));
+  }
+};
+
+void expect_denied(const tl::expected<Grant, Denial>& outcome, Denial why) {
+  ASSERT_FALSE(outcome.has_value());
+  EXPECT_EQ(outcome.error(), why);
+}
+
+TEST_F(AuthorizerTest, WantsABearerHeader) {
+  expect_denied(authorize(std::nullopt), Denial::header_missing);
+  expect_denied(authorize(""), Denial::header_missing);
+  for (const char* header : {"plain-token", "Bearer", "Basic plain-token", "Bearerplain-token",
+                             "Token plain-token", "Bearer\tplain-token"}) {
+    expect_denied(authorize(header), Denial::header_malformed);
+  }
+  EXPECT_TRUE(authorize("bearer plain-token").has_value());
+  expect_denied(authorize("Bearer "), Denial::token_invalid);
+  expect_denied(authorize("Bearer  plain-token"), Denial::token_invalid);
+}
+
+TEST_F(AuthorizerTest, AcceptsPlainTokensWholeOnly) {
+  EXPECT_TRUE(show("plain-token").has_value());
+  EXPECT_TRUE(show("other").has_value());
+  for (const char* token : {"plain-toke", "plain-token2", "PLAIN-TOKEN", "plain-token,other"}) {
+    expect_denied(show(token), Denial::token_invalid);
+  }
+}
+
+TEST_F(AuthorizerTest, AcceptsTheHmacFamily) {
+  EXPECT_TRUE(show(signed_token(hs256, user, secret, "SHA256")).has_value());
+  EXPECT_TRUE(show(signed_token(R"({"alg":"HS384"})", user, secret, "SHA384")).has_value());
+  EXPECT_TRUE(show(signed_token(R"({"alg":"HS512"})", user, secret, "SHA512")).has_value());
+}
+
+TEST_F(AuthorizerTest, NeverFollowsTheTokenToAnotherAlgorithm) {
+  for (const char* alg : {"none", "None", "NONE", "nOnE", "", "RS256", "RS384", "RS512", "ES256",
+                          "ES384", "ES512", "PS256", "EdDSA", "hs256", "HS256 ", "HS1", "HS384"}) {
+    const std::string header = fmt::format(R"({{"alg":"{}","typ":"JWT"}})", alg);
+    expect_denied(show(signed_token(header, user, secret)), Denial::token_invalid);
+    expect_denied(show(base64url(header) + "." + base64url(user) + "."), Denial::token_invalid);
+    expect_denied(show(base64url(header) + "." + base64url(user)), Denial::token_invalid);
+  }
+  for (const char* header :
+       {"{}", "[]", "null", "", R"({"alg":null})", R"({"alg":256})", R"({"alg":["HS256"]})"}) {
+    expect_denied(show(signed_token(header, user, secret)), Denial::token_invalid);
+  }
+}
+
+TEST_F(AuthorizerTest, RefusesWhatIsNotSignedWithTheSecret) {
+  expect_denied(show(hs256_token(user, "another secret")), Denial::token_invalid);
+  expect_denied(show(hs256_token(user, "")), Denial::token_invalid);
+  const std::string good = hs256_token(user, secret);
+  ASSERT_TRUE(show(good).has_value());
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    expect_denied(show(good.substr(0, size)), Denial::token_invalid);
+  }
+  expect_denied(show(good + "."), Denial::token_invalid);
+  expect_denied(show(good + "A"), Denial::token_invalid);
+  expect_denied(show(good + std::string(1, '\0')), Denial::token_invalid);
+  expect_denied(show(good + std::string("\0A", 2)), Denial::token_invalid);
+  const std::string signature = good.substr(good.rfind('.'));
+  expect_denied(show(base64url(hs256) + "." + base64url(R"({"sub":"you"})") + signature),
+                Denial::token_invalid);
+  for (const char* token : {".", "..", "...", "a.b.c", "%%%.%%%.%%%"}) {
+    expect_denied(show(token), Denial::token_invalid);
+  }
+  expect_denied(show(std::string(16000, 'A')), Denial::token_invalid);
+}
+
+TEST_F(AuthorizerTest, KeepsToTheTimes) {
+  EXPECT_TRUE(claim(R"({"sub":"me"})").has_value());
+  EXPECT_TRUE(claim(R"({"exp":1800000001})").has_value());
+  EXPECT_TRUE(claim(R"({"exp":1800000000.5})").has_value());
+  EXPECT_TRUE(claim(R"({"exp":1e300})").has_value());
+  EXPECT_TRUE(claim(R"({"nbf":1800000000})").has_value());
+  for (const char* claims :
+       {R"({"exp":1800000000})", R"({"exp":0})", R"({"exp":-1})", R"({"exp":-1e300})",
+        R"({"exp":null})", R"({"exp":"1900000000"})", R"({"exp":true})", R"({"exp":[]})",
+        R"({"nbf":1800000001})", R"({"nbf":"0"})", R"({"nbf":1e300})"}) {
+    expect_denied(claim(claims), Denial::token_invalid);
+  }
+}
+
+TEST_F(AuthorizerTest, RefusesRegistryTokens) {
+  for (const char* claims :
+       {R"({"repos":["a"]})", R"({"repos":null})", R"({"scope":"pull"})", R"({"scope":null})",
+        R"({"scope":""})", R"({"build_id":"1"})", R"({"build_id":false})",
+        R"({"sub":"builder-1","permissions":["*"]})", R"({"sub":"builder-"})"}) {
+    expect_denied(claim(claims), Denial::token_of_wrong_type);
+  }
+  EXPECT_TRUE(claim(R"({"sub":"rebuilder-1"})").has_value());
+  EXPECT_TRUE(claim(R"({"sub":"builder"})").has_value());
+  expect_denied(claim(R"({"repos":[],"exp":1})"), Denial::token_invalid);
+}
+
+TEST_F(AuthorizerTest, WantsTheRightIfRightsAreListed) {
+  EXPECT_TRUE(claim(R"({"permissions":["instance:read"]})").has_value());
+  EXPECT_TRUE(claim(R"({"permissions":["x","*"]})").has_value());
+  for (const char* claims :
+       {R"({"permissions":[]})", R"({"permissions":["instance:write"]})",
+        R"({"permissions":["instance:*"]})", R"({"permissions":null})",
+        R"({"permissions":"instance:read"})", R"({"permissions":["instance:read",1]})",
+        R"({"permissions":{"instance:read":true}})", R"({"permissions":["INSTANCE:READ"]})"}) {
+    expect_denied(claim(claims), Denial::scope_missing);
+  }
+}
+
+TEST_F(AuthorizerTest, WithoutSecretsAcceptsNoJwt) {
+  const Authorizer authorizer{Keys{{}, {"plain"}}};
+  EXPECT_FALSE(authorizer.authorize("Bearer " + hs256_token(user, ""), now).has_value());
+  EXPECT_TRUE(authorizer.authorize("Bearer plain", now).has_value());
+}
+
+TEST_F(AuthorizerTest, AllowsEveryoneIfTold) {
+  EXPECT_TRUE(Authorizer::allowing_everyone().authorize(std::nullopt, now).has_value());
+}
+
+TEST_F(AuthorizerTest, ARememberedKeyStillExpiresAndIsStillRevoked) {
+  const auto keys = std::make_shared<const Authorizer>(Keys{{std::string{secret}}, {}});
+  const std::string header = "Bearer " + hs256_token(R"({"exp":1800000010})", secret);
+  ShownKey key;
+  EXPECT_TRUE(key.check(keys, header, now).has_value());
+  EXPECT_TRUE(key.check(keys, header, now + 9s).has_value());
+  EXPECT_FALSE(key.check(keys, header, now + 10s).has_value());
+  EXPECT_FALSE(key.check(keys, std::nullopt, now).has_value());
+  EXPECT_FALSE(key.check(keys, header + "x", now).has_value());
+  const auto other_keys = std::make_shared<const Authorizer>(Keys{{"another"}, {}});
+  EXPECT_FALSE(key.check(other_keys, header, now).has_value());
+}
+
+TEST_F(AuthorizerTest, ANewConnectionHasShownNothing) {
+  ShownKey key;
+  EXPECT_FALSE(key.check(std::make_shared<const Authorizer>(Keys{}), "", now).has_value());
+  EXPECT_FALSE(
+      key.check(std::make_shared<const Authorizer>(Keys{}), std::nullopt, now).has_value());
+}
+
+}  // namespace
+}  // namespace hypeman::httpbridge

@@ -1,0 +1,320 @@
+// Peers that are slow, many, endless or silent: others are served meanwhile, and when they are
+// gone, so is what they cost.
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "tests/httpbridge/support/bridge_test.hpp"
+#include "tests/httpbridge/support/eventually.hpp"
+
+namespace hypeman::httpbridge::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool memory_is_given_back = false;  // sanitizers keep what is freed
+#else
+constexpr bool memory_is_given_back = true;
+#endif
+
+class HostileClientTest : public BridgeTest {
+ protected:
+  [[nodiscard]] static std::string request_for(const std::string& target) {
+    return "GET " + target + " HTTP/1.1\r\nHost: x\r\n" + good_key() + "\r\n";
+  }
+
+  /// A client that has done nothing wrong, on a new connection.
+  void expect_served_within_a_second() {
+    const auto begin = Clock::now();
+    expect_stats(get(stats_path(web_id)), web_id);
+    EXPECT_LT(Clock::now() - begin, 1s);
+  }
+
+  void note_costs() {
+    expect_served_within_a_second();
+    EXPECT_TRUE(eventually([&] { return connections_of_others() == 0; }));
+    descriptors_ = bridge().open_descriptors();
+    memory_ = bridge().resident_bytes();
+  }
+
+  void expect_costs_as_noted() {
+    constexpr std::size_t slack = std::size_t{8} << 20;  // what an allocator keeps at hand
+    EXPECT_TRUE(eventually([&] { return bridge().open_descriptors() <= descriptors_; }))
+        << bridge().open_descriptors() << " descriptors, formerly " << descriptors_;
+    if (memory_is_given_back) {
+      EXPECT_LT(bridge().resident_bytes(), memory_ + slack);
+    }
+  }
+
+  std::vector<HttpClient> connect(std::size_t count) {
+    std::vector<HttpClient> clients;
+    clients.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      clients.emplace_back(address());
+    }
+    return clients;
+  }
+
+ private:
+  std::size_t connections_of_others() {
+    // Every earlier connection has been noticed as closed once the count no longer falls.
+    const std::size_t before = bridge().open_descriptors();
+    std::this_thread::sleep_for(50ms);
+    return before - bridge().open_descriptors();
+  }
+
+  std::size_t descriptors_ = 0;
+  std::size_t memory_ = 0;
+};
+
+TEST_P(HostileClientTest, AByteASecondHoldsUpNobody) {
+  start({"--request-timeout", "2"});
+  note_costs();
+  {
+    HttpClient slow{address()};
+    const std::string request = request_for(stats_path(web_id));
+    const auto begin = Clock::now();
+    for (std::size_t i = 0; i < request.size() && Clock::now() - begin < 2900ms; ++i) {
+      slow.send(request.substr(i, 1));
+      expect_served_within_a_second();
+      std::this_thread::sleep_for(500ms);
+    }
+    expect_error(slow.receive(), 408, "request_timeout", "the request took too long to arrive");
+    EXPECT_TRUE(slow.ends());
+  }
+  expect_costs_as_noted();
+}
+
+TEST_P(HostileClientTest, ThousandsOfIdleConnectionsHoldUpNobody) {
+  constexpr rlim_t needed = 4000;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < needed) {
+    GTEST_SKIP() << "needs " << needed << " open files, the limit is " << limit.rlim_cur;
+  }
+  start();
+  note_costs();
+  {
+    auto idle = connect(2500);
+    for (std::size_t i = 0; i < idle.size(); i += 2) {
+      idle[i].send("GET ");  // every other one has begun, and goes no further
+    }
+    expect_served_within_a_second();
+    expect_stats(idle[1].get(stats_path(web_id), good_key()), web_id);
+  }
+  expect_costs_as_noted();
+}
+
+TEST_P(HostileClientTest, BeyondTheLimitTheLongestIdleOneGoes) {
+  start({"--max-connections", "50"});
+  note_costs();
+  {
+    auto idle = connect(200);
+    expect_served_within_a_second();
+    EXPECT_TRUE(idle.front().ends());
+    expect_stats(idle.back().get(stats_path(web_id), good_key()), web_id);
+    EXPECT_LE(bridge().open_descriptors(), 100U);
+  }
+  expect_costs_as_noted();
+}
+
+TEST_P(HostileClientTest, UnfinishedRequestsDoNotFillUpTheLimit) {
+  start({"--max-connections", "50"});
+  note_costs();
+  {
+    auto unfinished = connect(200);
+    for (HttpClient& client : unfinished) {
+      client.send("GET /healthz HTTP/1.1\r\n");
+    }
+    for (int i = 0; i < 10; ++i) {
+      expect_served_within_a_second();
+    }
+  }
+  expect_costs_as_noted();
+}
+
+TEST_P(HostileClientTest, IdleConnectionsAreClosedAfterAWhile) {
+  start({"--idle-timeout", "1"});
+  HttpClient silent{address()};
+  EXPECT_TRUE(silent.ends());
+  HttpClient once{address()};
+  expect_stats(once.get(stats_path(web_id), good_key()), web_id);
+  EXPECT_TRUE(once.ends());
+}
+
+TEST_P(HostileClientTest, LargeHeadersCostNothing) {
+  start({"--request-timeout", "2"});
+  note_costs();
+  {
+    auto clients = connect(50);
+    const std::string large =
+        "GET /metrics HTTP/1.1\r\nHost: x\r\nX: " + std::string(1 << 20, 'x') + "\r\n\r\n";
+    for (HttpClient& client : clients) {
+      client.send(large);
+      expect_served_within_a_second();
+      EXPECT_EQ(client.receive()->status, 431);
+    }
+  }
+  expect_costs_as_noted();
+}
+
+TEST_P(HostileClientTest, ARequestThatNeverEndsIsEnded) {
+  start({"--request-timeout", "2"});
+  note_costs();
+  for (const std::string& begin :
+       {std::string{"GET /"}, std::string{"GET /metrics HTTP/1.1\r\nHost: x\r\nX: "},
+        std::string{"GET /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"},
+        std::string{"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 4096\r\n\r\n"}}) {
+    SCOPED_TRACE(begin);
+    HttpClient client{address()};
+    const bool chunked = begin.find("chunked") != std::string::npos;
+    const std::string more = chunked ? "400\r\n" + std::string(0x400, 'x') + "\r\n"
+                                     : "x: " + std::string(0x400, 'x') + "\r\n";
+    bool open = client.send(begin);
+    const auto deadline = Clock::now() + 10s;
+    if (begin.find("Length") == std::string::npos) {
+      while (open && Clock::now() < deadline) {
+        open = client.send(more);
+      }
+      EXPECT_FALSE(open);
+    } else {
+      EXPECT_EQ(client.receive()->status, 408);
+    }
+    expect_served_within_a_second();
+  }
+  expect_costs_as_noted();
+}
+
+TEST_P(HostileClientTest, PeersThatNeverReadAreHungUp) {
+  start({"--request-timeout", "2"});
+  note_costs();
+  {
+    auto deaf = connect(20);
+    constexpr timeval moment{0, 100'000};
+    constexpr int little = 16384;  // so that it takes few requests to fill what is in between
+    std::string requests;
+    for (int i = 0; i < 200; ++i) {
+      requests += request_for(stats_path(web_id));
+    }
+    for (HttpClient& client : deaf) {
+      // As much as fits until the bridge takes no more, because it cannot get rid of its answers.
+      ::setsockopt(client.fd(), SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof(moment));
+      ::setsockopt(client.fd(), SOL_SOCKET, SO_SNDBUF, &little, sizeof(little));
+      ::setsockopt(client.fd(), SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
+      for (int i = 0; i < 100 && client.send(requests); ++i) {
+      }
+    }
+    expect_served_within_a_second();
+    EXPECT_TRUE(eventually([&] { return bridge().open_descriptors() < 20; }));
+    expect_served_within_a_second();
+  }
+  expect_costs_as_noted();
+}
+
+INSTANTIATE_TEST_SUITE_P(Trees, HostileClientTest, ::testing::ValuesIn(served_trees()), name_of);
+
+/// A FUSE mount over the tree whose daemon never answers, until it dies.
+class HungMount {
+ public:
+  explicit HungMount(std::filesystem::path at)
+      : at_(std::move(at)), device_(::open("/dev/fuse", O_RDWR | O_CLOEXEC)) {
+    const std::string options =
+        fmt::format("fd={},rootmode=40000,user_id=0,group_id=0", device_.get());
+    mounted_ = ::mount("hung", at_.c_str(), "fuse", MS_NOSUID | MS_NODEV, options.c_str()) == 0;
+  }
+  ~HungMount() { unmount(); }
+  HungMount(const HungMount&) = delete;
+  HungMount& operator=(const HungMount&) = delete;
+  HungMount(HungMount&&) = delete;
+  HungMount& operator=(HungMount&&) = delete;
+
+  [[nodiscard]] bool mounted() const { return mounted_; }
+  void die() { device_ = UniqueFd{}; }
+  void unmount() {
+    if (mounted_) {
+      ::umount2(at_.c_str(), MNT_DETACH);
+      mounted_ = false;
+    }
+  }
+
+ private:
+  std::filesystem::path at_;
+  UniqueFd device_;
+  bool mounted_ = false;
+};
+
+class HungMountTest : public HostileClientTest {};
+
+TEST_P(HungMountTest, HoldsUpNobodyElseAndIsSurvived) {
+  start({"--request-timeout", "2"});
+  HttpClient before{address()};
+  expect_stats(before.get(stats_path(web_id), good_key()), web_id);
+
+  HungMount mount{tree().directory()};
+  if (!mount.mounted()) {
+    GTEST_SKIP() << "needs root and /dev/fuse";
+  }
+  auto stuck = connect(40);
+  for (std::size_t i = 0; i < stuck.size(); ++i) {
+    stuck[i].send(request_for(stats_path("x" + std::to_string(i))));
+  }
+  const auto begin = Clock::now();
+  EXPECT_EQ(testing::get(address(), stats_path(web_id))->status, 401);
+  EXPECT_EQ(get("/nowhere")->status, 404);
+  EXPECT_LT(Clock::now() - begin, 1s);
+  for (HttpClient& client : stuck) {
+    expect_error(client.receive(), 503, "unavailable",
+                 "statistics are not available at the moment");
+  }
+  EXPECT_EQ(get("/healthz")->status, 503);
+  EXPECT_LT(Clock::now() - begin, 9s);
+
+  mount.die();
+  EXPECT_EQ(before.get(stats_path(web_id), good_key())->status, 503);
+  EXPECT_EQ(get("/healthz")->status, 503);
+  mount.unmount();
+  EXPECT_TRUE(eventually([&] { return get("/healthz")->status == 200; }));
+  expect_stats(before.get(stats_path(web_id), good_key()), web_id);
+  expect_stats(stuck[0].get(stats_path(web_name), good_key()), web_id);
+}
+
+TEST_P(HungMountTest, DoesNotKeepTheBridgeFromStopping) {
+  // At its end, LeakSanitizer stops all threads, and one that hangs in the kernel does not stop.
+  ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+  start({"--request-timeout", "2"});
+  ::unsetenv("ASAN_OPTIONS");
+  HungMount mount{tree().directory()};
+  if (!mount.mounted()) {
+    GTEST_SKIP() << "needs root and /dev/fuse";
+  }
+  auto stuck = connect(10);
+  for (HttpClient& client : stuck) {
+    client.send(request_for(stats_path(web_id)));
+  }
+  EXPECT_EQ(get("/nowhere")->status, 404);
+  bridge().signal(SIGTERM);
+  for (HttpClient& client : stuck) {
+    EXPECT_EQ(client.receive()->status, 503);
+  }
+  EXPECT_EQ(bridge().wait(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(PlainDirectory, HungMountTest, ::testing::Values(plain_directory()),
+                         name_of);
+
+}  // namespace
+}  // namespace hypeman::httpbridge::testing

@@ -1,0 +1,227 @@
+// hypeman.md's table of answers, over a real socket.
+
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "tests/httpbridge/support/bridge_test.hpp"
+
+namespace hypeman::httpbridge::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+class LookUpTest : public BridgeTest {
+ protected:
+  void expect_not_found(const std::string& target) {
+    SCOPED_TRACE(target);
+    expect_error(get(target), 404, "not_found", "resource not found");
+  }
+};
+
+TEST_P(LookUpTest, FindsByIdNameAndPrefix) {
+  start();
+  for (const char* wanted : {web_id, web_name, "qil", "qilviffnqzck2jrim1x6s2b"}) {
+    expect_stats(get(stats_path(wanted)), web_id);
+  }
+  expect_stats(get(stats_path(lone_name)), lone_id);
+  expect_stats(get(stats_path("z")), lone_id);
+}
+
+TEST_P(LookUpTest, SeveralThatMatchAreAConflict) {
+  start();
+  for (const char* wanted : {"q", "qi"}) {
+    expect_error(get(stats_path(wanted)), 409, "ambiguous",
+                 "multiple resources match, use full ID");
+  }
+}
+
+TEST_P(LookUpTest, AnIdGoesBeforeANameAndANameBeforeAPrefix) {
+  const std::string first = "aaaaaaaaaaaaaaaaaaaaaaaa";
+  const std::string second = "bbbbbbbbbbbbbbbbbbbbbbbb";
+  tree().add(first, "zz");
+  tree().add(second, first);
+  tree().add("cccccccccccccccccccccccc", "aa");
+  start();
+  expect_stats(get(stats_path(first)), first);
+  expect_stats(get(stats_path("aa")), "cccccccccccccccccccccccc");
+  expect_stats(get(stats_path("aaa")), first);
+}
+
+TEST_P(LookUpTest, WhatIsNotThereIsNotFound) {
+  start();
+  for (const char* wanted : {"qilviffnqzck2jrim1x6s2b2", "nobody", "qilviffnqzck2jrim1x6s2b1x", "y",
+                             "QIL", "b", "by-name", "metrics.prom", "stats.json", ""}) {
+    expect_not_found(stats_path(wanted));
+  }
+  for (const char* target : {"/", "/instances", "/instances/x", "/favicon.ico"}) {
+    expect_not_found(target);
+  }
+}
+
+TEST_P(LookUpTest, NoSpellingOfATraversalReadsAnything) {
+  start();
+  for (const char* segment : {"..",
+                              "%2e%2e",
+                              "%2e.",
+                              "%252e%252e",
+                              "..%2f..%2fetc%2fpasswd",
+                              "%2e%2e%2fby-name%2fdb",
+                              "..%5c..",
+                              "%2fetc%2fpasswd",
+                              "%00",
+                              "qil%00",
+                              "qilviffnqzck2jrim1x6s2b1%00.json",
+                              "%c0%ae%c0%ae",
+                              "%uff0e%uff0e",
+                              ".",
+                              "%2e",
+                              "by-name%2fdb",
+                              "qilviffnqzck2jrim1x6s2b1%2f",
+                              "..;",
+                              "%",
+                              "%2",
+                              "%gg"}) {
+    expect_not_found(stats_path(segment));
+  }
+  for (const char* target :
+       {"/../etc/passwd", "/instances/../../etc/passwd", "/instances/../stats",
+        "/instances/db/../../etc/stats", "//etc/passwd", "/instances/by-name/db/stats",
+        "/instances//etc/passwd/stats", "/etc/passwd", "/instances/db/stats/../../../x",
+        "/./metrics", "http://x/../../etc/passwd"}) {
+    expect_not_found(target);
+  }
+  expect_not_found(stats_path(std::string(3000, 'a')));
+  expect_not_found("/instances/" + std::string(1000, '.') + "/stats");
+}
+
+TEST_P(LookUpTest, DecodesTheTargetOnce) {
+  start();
+  expect_stats(get("/instances/%71%69%6C/stats"), web_id);
+  expect_stats(get("/%69nstances/my%2Dweb-server/stats?query=%2e%2e"), web_id);
+  expect_not_found("/instances/%2571il/stats");
+}
+
+TEST_P(LookUpTest, SeesChangesAtOnce) {
+  start();
+  HttpClient client{address()};
+  const std::string id = "nnnnnnnnnnnnnnnnnnnnnnnn";
+  const auto ask = [&](const std::string& wanted) {
+    return client.get(stats_path(wanted), good_key());
+  };
+  for (int round = 0; round < 20; ++round) {
+    EXPECT_EQ(ask(id)->status, 404);
+    tree().add(id, "new");
+    expect_stats(ask(id), id);
+    expect_stats(ask("new"), id);
+    tree().resize(id, "new", 1000 + round);
+    expect_stats(ask(id), id);
+    EXPECT_NE(ask("n")->body.find(std::to_string(1000 + round)), std::string::npos);
+    tree().rename(id, "new", "newer");
+    EXPECT_EQ(ask("new")->status, 404);
+    expect_stats(ask("newer"), id);
+    tree().remove(id, "newer");
+  }
+}
+
+TEST_P(LookUpTest, ServesMetrics) {
+  start();
+  const auto response = get("/metrics");
+  ASSERT_TRUE(response.has_value());
+  EXPECT_EQ(response->status, 200);
+  EXPECT_EQ(response->header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_EQ(response->header("cache-control"), "no-store");
+  EXPECT_EQ(response->body, read_file(tree().directory() / "metrics.prom"));
+}
+
+TEST_P(LookUpTest, HealthNeedsNoKey) {
+  start();
+  const auto response = testing::get(address(), "/healthz");
+  ASSERT_TRUE(response.has_value());
+  EXPECT_EQ(response->status, 200);
+  EXPECT_EQ(response->header("cache-control"), "no-store");
+}
+
+TEST_P(LookUpTest, AnAbsentTreeIsUnavailableUntilItIsBack) {
+  start();
+  HttpClient client{address()};
+  expect_stats(client.get(stats_path(web_id), good_key()), web_id);
+  for (int round = 0; round < 3; ++round) {
+    tree().vanish();
+    for (const std::string& target :
+         {stats_path(web_id), stats_path(web_name), stats_path("q"), stats_path("absent"),
+          std::string{"/metrics"}, std::string{"/healthz"}}) {
+      SCOPED_TRACE(target);
+      expect_error(client.get(target, good_key()), 503, "unavailable",
+                   "statistics are not available at the moment");
+    }
+    tree().come_back();
+    expect_stats(client.get(stats_path(web_id), good_key()), web_id);
+    expect_stats(client.get(stats_path(web_name), good_key()), web_id);
+    EXPECT_EQ(client.get("/healthz")->status, 200);
+    EXPECT_EQ(client.get("/metrics", good_key())->status, 200);
+  }
+}
+
+TEST_P(LookUpTest, StartsBeforeTheTreeIsThere) {
+  tree().vanish();
+  start();
+  EXPECT_EQ(get(stats_path(web_id))->status, 503);
+  tree().come_back();
+  expect_stats(get(stats_path(web_id)), web_id);
+}
+
+INSTANTIATE_TEST_SUITE_P(Trees, LookUpTest, ::testing::ValuesIn(served_trees()), name_of);
+
+/// What no daemon of ours would put into the tree.
+class ForeignTreeTest : public LookUpTest {};
+
+TEST_P(ForeignTreeTest, LinksThatLeadOutReadNothing) {
+  const fs::path outside = path_of("outside");
+  fs::create_directory(outside);
+  write_file(outside / "stats.json", "not for you");
+  write_file(outside / "metrics.prom", "not for you");
+  const fs::path root = tree().directory();
+  fs::create_directory_symlink(outside, root / "linked");
+  fs::create_directory(root / "inner");
+  fs::create_symlink(outside / "stats.json", root / "inner" / "stats.json");
+  fs::create_directory_symlink(outside, root / "by-name" / "out");
+  fs::create_directory_symlink("../../outside", root / "by-name" / "up");
+  fs::remove(root / "metrics.prom");
+  fs::create_symlink(outside / "metrics.prom", root / "metrics.prom");
+  start();
+  for (const char* wanted : {"linked", "link", "inner", "inn", "out", "up"}) {
+    expect_not_found(stats_path(wanted));
+  }
+  expect_not_found("/metrics");
+}
+
+TEST_P(ForeignTreeTest, SpecialFilesBlockNobody) {
+  fs::create_directory(tree().directory() / "fifo");
+  ASSERT_EQ(::mkfifo((tree().directory() / "fifo" / "stats.json").c_str(), 0600), 0);
+  start();
+  expect_not_found(stats_path("fifo"));
+}
+
+TEST_P(ForeignTreeTest, WithoutMetricsThereAreNone) {
+  fs::remove(tree().directory() / "metrics.prom");
+  start();
+  expect_not_found("/metrics");
+}
+
+TEST_P(ForeignTreeTest, AnEmptyMountPointIsUnavailable) {
+  tree().vanish();
+  fs::create_directory(tree().directory());
+  start();
+  EXPECT_EQ(get(stats_path(web_id))->status, 503);
+  EXPECT_EQ(get("/healthz")->status, 503);
+  fs::remove(tree().directory());
+  tree().come_back();
+  expect_stats(get(stats_path(web_id)), web_id);
+}
+
+INSTANTIATE_TEST_SUITE_P(PlainDirectory, ForeignTreeTest, ::testing::Values(plain_directory()),
+                         name_of);
+
+}  // namespace
+}  // namespace hypeman::httpbridge::testing

@@ -1,0 +1,37 @@
+#include "tests/httpbridge/support/temporary_directory.hpp"
+
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX's
+
+namespace hypeman::httpbridge::testing {
+
+TemporaryDirectory::TemporaryDirectory() {
+  std::string name = std::filesystem::temp_directory_path() / "bridge-test-XXXXXX";
+  if (::mkdtemp(name.data()) == nullptr) {
+    throw std::system_error(errno, std::generic_category(), name);
+  }
+  path_ = name;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+void write_file(const std::filesystem::path& path, std::string_view text) {
+  // A new file under the old name, as Hypeman and editors do it: nobody reads half of it.
+  const std::filesystem::path draft = path.string() + ".new";
+  std::ofstream{draft, std::ios::binary} << text;
+  std::filesystem::rename(draft, path);
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+}  // namespace hypeman::httpbridge::testing

@@ -1,0 +1,172 @@
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/monitoring/prometheus_tools.hpp"
+#include "tests/support/data_directory.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/paths.hpp"
+#include "tests/support/privileges.hpp"
+#include "tests/support/stats_mount.hpp"
+#include "tests/support/tap.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
+constexpr auto other_id = "tz4a98xxat96iws9zmbrgj3a";
+
+/// The lines of an exposition that are samples of our families.
+std::set<std::string> series(const std::string& exposition) {
+  std::set<std::string> lines;
+  std::istringstream stream{exposition};
+  for (std::string line; std::getline(stream, line);) {
+    if (line.starts_with("hypeman_")) {
+      lines.insert(line);
+    }
+  }
+  return lines;
+}
+
+class MetricsFile : public EndToEndTest {
+ protected:
+  /// An instance that runs as the one stand-in, which all may share.
+  void write_running(const std::string& instance, const std::string& name, bool network = false) {
+    auto record = running_record(instance, process.pid(), data.socket(id));
+    record.name = name;
+    record.network_enabled = network;
+    data.write(record);
+  }
+
+  static void expect_valid(const StatsMount& mount) {
+    const auto checked = run({"sh", "-c", R"("$1" check metrics < "$2")", "sh",
+                              prometheus_program("promtool"), mount / "metrics.prom"});
+    EXPECT_TRUE(checked.status.success()) << checked.out << checked.err;
+  }
+
+  [[nodiscard]] static std::string metrics(const StatsMount& mount) {
+    const auto result = read_file(mount / "metrics.prom");
+    EXPECT_EQ(result.error, 0);
+    return result.text;
+  }
+
+  DataDirectory data;
+  ChildProcess process = start_stand_in(data.socket(id));
+};
+
+TEST_F(MetricsFile, IsValidWithoutInstances) {
+  const StatsMount mount{data.path()};
+  expect_valid(mount);
+  EXPECT_EQ(series(metrics(mount)),
+            (std::set<std::string>{"hypeman_vm_metrics_instances_observed 0"}));
+}
+
+TEST_F(MetricsFile, HasEachDocumentedSeriesOfARunningInstance) {
+  Tap tap{"hype-qilviffn"};
+  write_running(id, "web", /*network=*/true);
+  tap.write_frame(experimental_frame(100));
+  tap.transmit_from_host(experimental_frame(70));
+  const StatsMount mount{data.path()};
+  expect_valid(mount);
+
+  const auto labels = R"({instance_id=")" + std::string{id} + R"(",instance_name="web"} )";
+  const auto line = [&](const std::string& family, const std::string& field) {
+    return "hypeman_vm_" + family + labels + mount.value(id, field);
+  };
+  EXPECT_EQ(series(metrics(mount)), (std::set<std::string>{
+                                        line("cpu_seconds_total", "cpu_seconds"),
+                                        line("allocated_vcpus", "allocated_vcpus"),
+                                        line("memory_rss_bytes", "memory_rss_bytes"),
+                                        line("memory_vms_bytes", "memory_vms_bytes"),
+                                        line("allocated_memory_bytes", "allocated_memory_bytes"),
+                                        line("network_rx_bytes_total", "network_rx_bytes"),
+                                        line("network_tx_bytes_total", "network_tx_bytes"),
+                                        "hypeman_vm_metrics_instances_observed 1",
+                                    }));
+  EXPECT_EQ(mount.value(id, "network_rx_bytes"), "70");
+}
+
+TEST_F(MetricsFile, StoppedInstancesDoNotAppear) {
+  write_running(id, "web");
+  data.write({.id = other_id, .name = "stopped"});
+  const StatsMount mount{data.path()};
+  const auto text = metrics(mount);
+  EXPECT_EQ(text.find("stopped"), std::string::npos);
+  EXPECT_NE(text.find("hypeman_vm_metrics_instances_observed 1\n"), std::string::npos);
+}
+
+TEST_F(MetricsFile, WhatCannotBeReadIsLeftOut) {
+  write_running(id, "web", /*network=*/true);
+  const StatsMount mount{data.path()};
+  const auto text = metrics(mount);
+  EXPECT_EQ(text.find("network_rx_bytes_total{"), std::string::npos);
+  EXPECT_NE(text.find("cpu_seconds_total{"), std::string::npos);
+  expect_valid(mount);
+}
+
+TEST_F(MetricsFile, IsValidWhateverTheNamesAre) {
+  int number = 0;
+  for (const auto* const name : {"twin", "twin", "", R"(")", R"(\)", "a\nb", R"(","x="1)",
+                                 "\r\t\x01", "\xc3\xbc\xf0\x9f\x98\x80", "{}", "# HELP x"}) {
+    write_running("instance" + std::to_string(number++), name);
+  }
+  const StatsMount mount{data.path()};
+  expect_valid(mount);
+  EXPECT_NE(metrics(mount).find(R"(instance_name="\",\"x=\"1")"), std::string::npos);
+  EXPECT_NE(metrics(mount).find("hypeman_vm_metrics_instances_observed 11\n"), std::string::npos);
+}
+
+TEST_F(MetricsFile, AThousandInstancesAreOneRead) {
+  for (int number = 0; number < 1000; ++number) {
+    write_running("instance" + std::to_string(number), "web-" + std::to_string(number));
+  }
+  const StatsMount mount{data.path()};
+  expect_valid(mount);
+  const auto text = metrics(mount);
+  EXPECT_EQ(std::ranges::count(text, '\n'), 7 * 1000 + 1 + 8 * 2);
+  EXPECT_NE(text.find("hypeman_vm_metrics_instances_observed 1000\n"), std::string::npos);
+  EXPECT_EQ(run({"stat", "-c", "%s", mount / "metrics.prom"}).out,
+            std::to_string(text.size()) + "\n");
+}
+
+TEST_F(MetricsFile, NodeExporterServesItFromTheMount) {
+  write_running(id, "web");
+  const StatsMount mount{data.path()};
+  const auto address = "127.0.0.1:" + std::to_string(free_port());
+  const auto exporter = ChildProcess::spawn(
+      {prometheus_program("prometheus-node-exporter"), "--collector.disable-defaults",
+       "--collector.textfile", "--collector.textfile.directory=" + mount.path().string(),
+       "--web.listen-address=" + address});
+  const auto url = "http://" + address + "/metrics";
+  ASSERT_TRUE(eventually([&] { return !http_get(url).empty(); })) << exporter.captured_err();
+
+  const auto served = http_get(url);
+  EXPECT_NE(served.find("\nnode_textfile_scrape_error 0\n"), std::string::npos) << served;
+  const auto names_of = [](const std::set<std::string>& lines) {
+    std::set<std::string> names;
+    for (const auto& line : lines) {
+      names.insert(line.substr(0, line.rfind(' ')));
+    }
+    return names;
+  };
+  EXPECT_EQ(names_of(series(served)), names_of(series(metrics(mount))));
+}
+
+TEST(PrometheusRules, AreValidAndDoWhatTheirTestsSay) {
+  const auto directory = std::filesystem::path{paths::source_root} / "docs/prometheus";
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"check", "rules", directory / "hypeman-vms.rules.yml"},
+        std::vector<std::string>{"test", "rules", directory / "hypeman-vms.test.yml"},
+        std::vector<std::string>{"check", "config", "--syntax-only", directory / "scrape.yml"}}) {
+    const auto checked = promtool(arguments);
+    EXPECT_TRUE(checked.status.success()) << checked.out << checked.err;
+  }
+}
+
+}  // namespace
+}  // namespace hypeman::tests

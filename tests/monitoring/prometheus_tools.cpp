@@ -1,0 +1,54 @@
+#include "tests/monitoring/prometheus_tools.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <stdexcept>
+
+#include "collector/unique_fd.hpp"
+#include "tests/support/errors.hpp"
+#include "tests/support/paths.hpp"
+
+namespace hypeman::tests {
+
+std::string prometheus_program(std::string_view name) {
+  const std::filesystem::path root{paths::source_root};
+  const auto unpacked = root / "build-prometheus";
+  const auto done =
+      run({root / "scripts/unpack-packages", unpacked, "prometheus", "prometheus-node-exporter"},
+          {}, std::chrono::minutes{5});
+  if (!done.status.success()) {
+    throw std::runtime_error{done.err};
+  }
+  return unpacked / "usr/bin" / name;
+}
+
+CommandResult promtool(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), prometheus_program("promtool"));
+  return run(arguments);
+}
+
+std::uint16_t free_port() {
+  const collector::UniqueFd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(socket.get(), generic, length) != 0 ||
+      ::getsockname(socket.get(), generic, &length) != 0) {
+    throw errno_error("a free port");
+  }
+  return ntohs(address.sin_port);
+}
+
+std::string http_get(const std::string& url, const std::vector<std::string>& curl_options) {
+  std::vector<std::string> command{"curl", "--silent", "--fail", "--max-time", "10"};
+  command.insert(command.end(), curl_options.begin(), curl_options.end());
+  command.push_back(url);
+  const auto result = run(command);
+  return result.status.success() ? result.out : "";
+}
+
+}  // namespace hypeman::tests

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/support/child_process.hpp"
+
+namespace hypeman::tests {
+
+/// A program of Debian's packages prometheus and prometheus-node-exporter, unpacked beside the
+/// build if they are not there yet.
+[[nodiscard]] std::string prometheus_program(std::string_view name);
+
+/// Runs promtool; the error text is in the result.
+[[nodiscard]] CommandResult promtool(std::vector<std::string> arguments);
+
+/// A TCP port of 127.0.0.1 that nobody listens on.
+[[nodiscard]] std::uint16_t free_port();
+
+/// The body of a 2xx answer to a GET; empty for any other answer or none.
+[[nodiscard]] std::string http_get(const std::string& url,
+                                   const std::vector<std::string>& curl_options = {});
+
+}  // namespace hypeman::tests

@@ -1,0 +1,32 @@
+#include "tests/support/running_vm.hpp"
+
+#include <utility>
+
+namespace hypeman::tests {
+namespace {
+
+Tap make_tap(std::string_view id) {
+  constexpr std::size_t id_characters = 8;
+  Tap tap{"hype-" + std::string{id.substr(0, id_characters)}};
+  tap.release_to_vmm();
+  return tap;
+}
+
+VirtualMachine boot(const DataDirectory& data, const std::filesystem::path& image,
+                    std::string_view id, const std::string& tap) {
+  std::filesystem::create_directories(data.instance(id));
+  return {image, data.instance(id), tap};
+}
+
+}  // namespace
+
+RunningVm::RunningVm(const DataDirectory& data, const std::filesystem::path& image,
+                     std::string_view id)
+    : tap_{make_tap(id)},
+      machine_{boot(data, image, id, tap_.name())},
+      record_{running_record(id, machine_.pid(), data.instance(id) / "qemu.sock")} {
+  record_.network_enabled = true;
+  data.write(record_);
+}
+
+}  // namespace hypeman::tests

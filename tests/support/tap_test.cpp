@@ -1,0 +1,68 @@
+#include "tests/support/tap.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/privileges.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+class TapTest : public EndToEndTest {
+ protected:
+  static std::filesystem::path in_sys() { return "/sys/class/net/hype-taptest0"; }
+  static Tap make() { return Tap("hype-taptest0"); }
+};
+
+TEST_F(TapTest, IsThereAsLongAsItsOwner) {
+  {
+    const Tap tap = make();
+    EXPECT_TRUE(std::filesystem::exists(in_sys()));
+    EXPECT_THROW(static_cast<void>(make()), std::system_error);
+  }
+  EXPECT_FALSE(std::filesystem::exists(in_sys()));
+}
+
+TEST_F(TapTest, IsThereAlsoAfterItIsReleased) {
+  {
+    Tap tap = make();
+    tap.release_to_vmm();
+    EXPECT_TRUE(std::filesystem::exists(in_sys()));
+  }
+  EXPECT_FALSE(std::filesystem::exists(in_sys()));
+}
+
+TEST_F(TapTest, IsQuietByItself) {
+  const Tap tap = make();
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(tap.counters(), TapCounters{});
+}
+
+TEST_F(TapTest, CountsWhatTheVirtualMachineSends) {
+  Tap tap = make();
+  tap.write_frame(experimental_frame(60));
+  tap.write_frame(experimental_frame(1514));
+  EXPECT_EQ(tap.counters(), (TapCounters{.rx_bytes = 1574, .rx_packets = 2}));
+}
+
+TEST_F(TapTest, CountsWhatTheHostSends) {
+  Tap tap = make();
+  for (int i = 0; i < 2000; ++i) {  // more than the TAP's queue holds
+    tap.transmit_from_host(experimental_frame(100));
+  }
+  EXPECT_EQ(tap.counters(), (TapCounters{.tx_bytes = 200'000, .tx_packets = 2000}));
+}
+
+TEST_F(TapTest, RefusesWhatIsNoFrame) {
+  EXPECT_THROW(static_cast<void>(experimental_frame(13)), std::invalid_argument);
+  EXPECT_THROW(Tap("an-interface-name-that-is-too-long"), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace hypeman::tests

@@ -1,0 +1,182 @@
+#include "tests/support/virtual_machine.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/data_directory.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/privileges.hpp"
+#include "tests/support/running_vm.hpp"
+#include "tests/support/stats_mount.hpp"
+#include "tests/support/tap.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+constexpr const char* id = "vmtest00a1b2c3d4e5f6g7h8";
+constexpr int attempts = 200;
+
+struct Memory {
+  std::uint64_t rss_bytes = 0;
+  std::uint64_t vms_bytes = 0;
+
+  friend bool operator==(const Memory&, const Memory&) = default;
+};
+
+/// In the VM's view: rx is what the guest received.
+struct Traffic {
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t tx_bytes = 0;
+
+  friend bool operator==(const Traffic&, const Traffic&) = default;
+};
+
+/// The kernel's own numbers, read by other code than the collector's.
+Memory memory_of(pid_t pid) {
+  std::ifstream statm("/proc/" + std::to_string(pid) + "/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  if (!(statm >> size >> resident)) {
+    throw std::runtime_error("no memory of process " + std::to_string(pid));
+  }
+  const auto page_size = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return {.rss_bytes = resident * page_size, .vms_bytes = size * page_size};
+}
+
+class VirtualMachineTest : public EndToEndTest {
+ protected:
+  void SetUp() override {
+    EndToEndTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) {
+      return;
+    }
+    image_ = guest_image();
+    vm_ = std::make_unique<RunningVm>(data_, image_, id);
+    mount_ = std::make_unique<StatsMount>(data_.path());
+  }
+
+  VirtualMachine& machine() { return vm_->machine(); }
+
+  Traffic network_files() {
+    return {.rx_bytes = mount_->number(id, "network_rx_bytes"),
+            .tx_bytes = mount_->number(id, "network_tx_bytes")};
+  }
+
+  /// cpu_seconds in ticks; fails the test if the file shows a part of a tick.
+  std::uint64_t cpu_file_in_ticks() {
+    const double ticks =
+        std::stod(mount_->value(id, "cpu_seconds")) * static_cast<double>(::sysconf(_SC_CLK_TCK));
+    EXPECT_NEAR(ticks, std::round(ticks), 1e-6);
+    return static_cast<std::uint64_t>(std::llround(ticks));
+  }
+
+  /// Reads the file between two looks at the process, until nothing moved between these.
+  void expect_cpu_file_is_that_of_the_process() {
+    for (int attempt = 0; attempt < attempts; ++attempt) {
+      const std::uint64_t before = cpu_ticks(machine().pid());
+      const std::uint64_t shown = cpu_file_in_ticks();
+      const std::uint64_t after = cpu_ticks(machine().pid());
+      ASSERT_GE(shown, before);
+      ASSERT_LE(shown, after);
+      if (before == after) {
+        return;
+      }
+    }
+    FAIL() << "the guest was never idle for the time of one read";
+  }
+
+  DataDirectory data_;
+  std::filesystem::path image_;
+  std::unique_ptr<RunningVm> vm_;
+  std::unique_ptr<StatsMount> mount_;
+};
+
+TEST_F(VirtualMachineTest, NetworkFilesMoveByExactlyTheBytesOfTheGuest) {
+  EXPECT_EQ(network_files(), Traffic{});
+
+  machine().send_frames(7);
+  EXPECT_EQ(network_files(), (Traffic{.rx_bytes = 0, .tx_bytes = 7 * VirtualMachine::frame_size}));
+
+  for (const std::size_t size : {60U, 61U, 1514U}) {
+    vm_->tap().transmit_from_host(experimental_frame(size));
+  }
+  constexpr std::uint64_t received = 60 + 61 + 1514;
+  EXPECT_TRUE(eventually([&] { return machine().counters().rx_bytes == received; }));
+  EXPECT_EQ(network_files(),
+            (Traffic{.rx_bytes = received, .tx_bytes = 7 * VirtualMachine::frame_size}));
+
+  machine().send_frames(1);
+  const GuestCounters guest = machine().counters();
+  EXPECT_EQ(network_files(), (Traffic{.rx_bytes = guest.rx_bytes, .tx_bytes = guest.tx_bytes}));
+  const auto json = nlohmann::json::parse(mount_->read(id, "stats.json").text);
+  EXPECT_EQ(json.at("network_rx_bytes"), guest.rx_bytes);
+  EXPECT_EQ(json.at("network_tx_bytes"), guest.tx_bytes);
+}
+
+TEST_F(VirtualMachineTest, CpuFileIsThatOfTheProcessToTheTick) {
+  expect_cpu_file_is_that_of_the_process();
+  const std::uint64_t before = cpu_file_in_ticks();
+  machine().burn(std::chrono::seconds(1));
+  EXPECT_GT(cpu_file_in_ticks(), before);
+  expect_cpu_file_is_that_of_the_process();
+}
+
+TEST_F(VirtualMachineTest, MemoryFilesAreThoseOfTheProcess) {
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    const Memory before = memory_of(machine().pid());
+    const Memory shown{.rss_bytes = mount_->number(id, "memory_rss_bytes"),
+                       .vms_bytes = mount_->number(id, "memory_vms_bytes")};
+    if (before == memory_of(machine().pid())) {
+      EXPECT_EQ(shown, before);
+      return;
+    }
+  }
+  FAIL() << "the process never kept its memory for the time of two reads";
+}
+
+TEST_F(VirtualMachineTest, AnOlderRecordIsEnoughToFindTheProcess) {
+  InstanceRecord older = vm_->record();
+  older.start_time_ticks.reset();
+  older.boot_id.reset();
+  data_.write_in_place(id, metadata_json(older));
+  expect_cpu_file_is_that_of_the_process();
+}
+
+TEST_F(VirtualMachineTest, StopAndRestartAreSeenByTheNextRead) {
+  machine().send_frames(1);
+  const pid_t first = machine().pid();
+  machine().power_off();
+  InstanceRecord stopped = vm_->record();
+  stopped.pid.reset();
+  stopped.start_time_ticks.reset();
+  stopped.boot_id.reset();
+  data_.write(stopped);
+  for (const char* file : {"cpu_seconds", "memory_rss_bytes", "memory_vms_bytes",
+                           "network_rx_bytes", "network_tx_bytes"}) {
+    EXPECT_EQ(mount_->value(id, file), "0") << file;
+  }
+
+  vm_.reset();  // with its TAP, as Hypeman deletes it
+  vm_ = std::make_unique<RunningVm>(data_, image_, id);
+  EXPECT_NE(machine().pid(), first);
+  EXPECT_EQ(network_files(), Traffic{});
+  expect_cpu_file_is_that_of_the_process();
+  machine().send_frames(2);
+  EXPECT_EQ(network_files(), (Traffic{.rx_bytes = 0, .tx_bytes = 2 * VirtualMachine::frame_size}));
+}
+
+}  // namespace
+}  // namespace hypeman::tests
