@@ -54,19 +54,20 @@ MetadataFile::MetadataFile(const Host& host, std::string id)
       directory_{"guests/" + id_},
       path_{directory_ + "/metadata.json"} {}
 
-Result<std::shared_ptr<const Metadata>> MetadataFile::current() {
+Result<std::shared_ptr<const Metadata>> MetadataFile::current(Directory directory) {
   struct stat status {};
   const auto look = [&](const std::string& path) {
     return ::fstatat(host_.data_dir.get(), path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
   };
-  // The directory too: a symlink in its place would lead to a file that is not to be followed.
-  bool found = look(directory_);
-  int error = found ? 0 : errno;
-  if (found) {
-    const bool is_directory = S_ISDIR(status.st_mode);
-    found = is_directory && look(path_);
-    error = found ? 0 : is_directory ? errno : ENOTDIR;
+  // The directory first: a symlink in its place must not be followed, even if only to look.
+  int error = 0;
+  if (directory == Directory::unseen) {
+    error = !look(directory_) ? errno : S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
   }
+  if (error == 0 && !look(path_)) {
+    error = errno;
+  }
+  const bool found = error == 0;
 
   const std::lock_guard lock{mutex_};
   if (found && reuse_ && Signature{status} == signature_) {
