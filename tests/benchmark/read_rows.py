@@ -1,0 +1,127 @@
+"""The rows about single reads: the program `reader` takes the sides of each in turn."""
+
+import dataclasses
+import json
+import resource
+import statistics
+import subprocess
+
+from figures import duration, paired_ratio, spread
+from report import Finding, detail
+
+BLOCKS = 300
+OPERATIONS = 200
+DESCRIPTORS_EACH = 4  # that an instance needs to stay open
+
+
+@dataclasses.dataclass
+class Side:
+    """What `reader` says of one side."""
+
+    medians: list  # of the blocks, seconds
+    rates: list  # of the blocks, reads per second
+    p50: float
+    p99: float
+
+    def __str__(self):
+        return f"{duration(self.p50)} / {duration(self.p99)}"
+
+
+def read_sides(stage, sides, blocks=BLOCKS, operations=OPERATIONS):
+    """`sides` are (mode, threads, files)."""
+    words = []
+    for number, (mode, threads, files) in enumerate(sides):
+        words.append(f"{mode}:{threads}:{stage.write(f'files-{number}', files)}")
+    done = subprocess.run([stage.tool("reader"), str(blocks), str(operations), *words],
+                          stdout=subprocess.PIPE, check=True, text=True)
+    found = []
+    for line in done.stdout.splitlines():
+        said = json.loads(line)
+        found.append(Side([time / 1e9 for time in said["block_medians_ns"]], said["block_rates"],
+                          said["p50_ns"] / 1e9, said["p99_ns"] / 1e9))
+    return found
+
+
+def beside_constant(stage, row, mode, what, bar):
+    constant = stage.constant_file()
+    ours, theirs = read_sides(stage, [(mode, 1, stage.mount(10).stats_files()[:1]), (mode, 1, [constant])])
+    return [Finding(row, f"{what}, beside a FUSE file of constant content", str(ours), str(theirs),
+                    paired_ratio(ours.medians, theirs.medians), bar)]
+
+
+def open_row(stage):
+    return beside_constant(stage, "open", "open", "open+read+close of stats.json", 1.25)
+
+
+def pread_row(stage):
+    return beside_constant(stage, "pread", "pread", "pread on a held descriptor", 1.35)
+
+
+def lxcfs_row(stage):
+    meminfo = stage.lxcfs_meminfo()
+    ours, theirs = read_sides(stage, [("open", 1, stage.mount(10).stats_files()[:1]), ("open", 1, [meminfo])])
+    return [Finding("lxcfs", "open+read+close of stats.json, beside lxcfs's meminfo", str(ours), str(theirs),
+                    paired_ratio(theirs.medians, ours.medians), 3, at_least=True)]
+
+
+def instances_row(stage):
+    """Each side has a daemon of its own: which descriptors one has open is not to depend on another."""
+    count, few = 10000, 1000
+    ten, everything = stage.mount(10), stage.mount(count)
+    part, turns = stage.mount(count, "working set"), stage.mount(count, "in turn")
+    for mount in (everything, part, turns):
+        read_sides(stage, [("turn", 1, mount.stats_files())], blocks=2, operations=1)
+    base, of_all, of_part, in_turn, held_base, held = read_sides(stage, [
+        ("open", 1, ten.stats_files()),
+        ("open", 1, everything.stats_files()),
+        ("open", 1, part.stats_files(part.ids[:few])),
+        ("turn", 1, turns.stats_files()),
+        ("pread", 1, ten.stats_files()),
+        ("pread", 1, part.stats_files(part.ids[:few]))])
+
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    all_stay_open = limit > (count + 100) * DESCRIPTORS_EACH
+    for what, side, against in (("any of 10,000, at random", of_all, base),
+                                ("a working set of 1,000 of them", of_part, base),
+                                ("10,000 in turn", in_turn, base),
+                                ("pread, a working set of 1,000", held, held_base)):
+        ratio = paired_ratio(side.medians, against.medians)
+        detail(f"{what:31} {str(side):20} beside ten: {against}, {ratio.median:.2f}×")
+    if all_stay_open:
+        judged, what = of_all, "any of 10,000 instances"
+    else:
+        judged, what = of_part, "a working set of 1,000 of 10,000 instances"
+        detail(f"judged: the working set; {limit} descriptors keep {limit // DESCRIPTORS_EACH} instances open")
+    return [Finding("instances", f"open+read+close, {what}, beside any of 10", str(judged), str(base),
+                    paired_ratio(judged.medians, base.medians), 1.1)]
+
+
+def readers_row(stage):
+    """Beyond the table of bars: many readers at a time must not get less done than one."""
+    counts = (1, 2, 4, 8, 16, 64)
+    files = stage.mount(200).stats_files()[:64]
+    sides = [("open", count, files[:1]) for count in counts] + [("open", count, files[:count])
+                                                                for count in counts[1:]]
+    found = read_sides(stage, sides, blocks=40, operations=2000)
+    single = found[0]
+    findings = []
+    for what, measured in (("one instance", [single, *found[1:len(counts)]]),
+                           ("as many instances", [single, *found[len(counts):]])):
+        for count, side in zip(counts, measured):
+            detail(f"{count:2} readers of {what:17} {statistics.median(side.rates):8.0f}/s, {side}")
+        findings.append(Finding(
+            "readers", f"reads/s of 64 readers of {what}, beside one reader",
+            f"{statistics.median(measured[-1].rates):.0f}/s", f"{statistics.median(single.rates):.0f}/s",
+            paired_ratio(measured[-1].rates, single.rates), 1, at_least=True))
+    return findings
+
+
+def threads_row(stage):
+    """No bar: the kernel adds up the times of all threads of a process when its stat is read."""
+    counts = (1, 10, 100)
+    mount = stage.serve("threads", stage.instances_on(
+        "threads", [stage.process_of_threads(count) for count in counts]))
+    sides = read_sides(stage, [("open", 1, [file]) for file in mount.stats_files()])
+    for count, side in zip(counts, sides):
+        detail(f"hypervisor of {count:3} threads: {side}, {spread(side.medians).median / spread(sides[0].medians).median:.2f}×")
+    return []
