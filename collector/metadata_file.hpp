@@ -28,7 +28,8 @@ class MetadataFile {
   /// ENOENT: there is no such instance directory. EBADMSG: there is one, but it is no instance:
   /// its file was never good, is another instance's, or is marked for deletion. Anything else:
   /// the file cannot be read.
-  [[nodiscard]] Result<std::shared_ptr<const Metadata>> current(Directory directory = Directory::unseen);
+  [[nodiscard]] Result<std::shared_ptr<const Metadata>> current(
+      Directory directory = Directory::unseen);
 
   [[nodiscard]] const std::string& id() const { return id_; }
 

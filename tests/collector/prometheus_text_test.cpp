@@ -1,5 +1,6 @@
 #include "collector/prometheus_text.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <set>
 #include <sstream>
@@ -17,7 +18,6 @@ namespace {
 
 using collector::append_prometheus_text;
 using collector::failure;
-using collector::Metadata;
 using collector::Sample;
 
 std::string prometheus_text(const std::vector<Sample>& samples) {
@@ -36,12 +36,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 bool has_line(const std::string& text, std::string_view wanted) {
-  for (const auto& line : lines_of(text)) {
-    if (line == wanted) {
-      return true;
-    }
-  }
-  return false;
+  return std::ranges::count(lines_of(text), wanted) == 1;
 }
 
 bool has_series(const std::string& text, const std::string& name) {
