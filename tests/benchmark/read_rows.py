@@ -9,8 +9,8 @@ import subprocess
 from figures import duration, paired_ratio, spread
 from report import Finding, detail
 
-BLOCKS = 300
-OPERATIONS = 200
+BLOCKS = 1000
+OPERATIONS = 50
 DESCRIPTORS_EACH = 4  # that an instance needs to stay open
 
 
