@@ -145,5 +145,6 @@ def threads_row(stage):
         "threads", [stage.process_of_threads(count) for count in counts]))
     sides = read_sides(stage, [("open", 1, [file]) for file in mount.stats_files()])
     for count, side in zip(counts, sides):
-        detail(f"hypervisor of {count:3} threads: {side}, {spread(side.medians).median / spread(sides[0].medians).median:.2f}×")
+        ratio = paired_ratio(side.medians, sides[0].medians)
+        detail(f"hypervisor of {count:3} threads: {side}, {ratio.median:.2f}×")
     return []
