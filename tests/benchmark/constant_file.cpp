@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -25,8 +27,13 @@
 
 namespace {
 
-constexpr fuse_ino_t directory_inode = 2;
-constexpr fuse_ino_t file_inode = 3;
+// Directory `n` is inode 2n + 2, and the file in it the one after.
+constexpr fuse_ino_t first_directory = 2;
+
+bool is_file(fuse_ino_t inode) {
+  return inode != FUSE_ROOT_ID && inode % 2 != 0;
+}
+
 constexpr double entry_timeout = 86400.0;  // seconds, as hypeman-statsfs has it
 constexpr double attribute_timeout = 0.0;  // likewise
 
@@ -39,7 +46,7 @@ const std::string& content_of(fuse_req_t request) {
 Attributes attributes_of(fuse_req_t request, fuse_ino_t inode) {
   Attributes attributes{};
   attributes.st_ino = inode;
-  if (inode == file_inode) {
+  if (is_file(inode)) {
     attributes.st_mode = S_IFREG | 0444;
     attributes.st_nlink = 1;
     attributes.st_size = static_cast<off_t>(content_of(request).size());
@@ -53,10 +60,11 @@ Attributes attributes_of(fuse_req_t request, fuse_ino_t inode) {
 void look_up(fuse_req_t request, fuse_ino_t parent, const char* name) {
   const std::string_view wanted{name};
   fuse_entry_param entry{};
-  if (parent == FUSE_ROOT_ID && wanted == "instance") {
-    entry.ino = directory_inode;
-  } else if (parent == directory_inode && wanted == "stats.json") {
-    entry.ino = file_inode;
+  fuse_ino_t number = 0;
+  if (parent != FUSE_ROOT_ID && wanted == "stats.json") {
+    entry.ino = parent + 1;
+  } else if (std::from_chars(wanted.begin(), wanted.end(), number).ptr == wanted.end()) {
+    entry.ino = first_directory + 2 * number;
   } else {
     fuse_reply_err(request, ENOENT);
     return;

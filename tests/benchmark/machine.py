@@ -4,6 +4,7 @@ import os
 import platform
 import resource
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,14 +19,21 @@ def processor():
 def facts(source_root):
     commit = subprocess.run(["git", "-C", source_root, "describe", "--always", "--dirty"],
                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    load = os.getloadavg()[0]
     return (f"{processor()}, {os.cpu_count()} CPUs; Linux {os.uname().release}; "
             f"{time.strftime('%Y-%m-%d %H:%M %Z')}; commit {commit.stdout.strip() or 'unknown'}; "
-            f"load {load:.1f}; descriptors {resource.getrlimit(resource.RLIMIT_NOFILE)[1]}")
+            f"load {os.getloadavg()[0]:.1f}; descriptors {resource.getrlimit(resource.RLIMIT_NOFILE)[1]}")
 
 
-def raise_descriptor_limit(wanted):
-    """For this process and those that it starts; where that needs more than root has, as far as it goes."""
+def warn_if_busy():
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(f"bench: others keep {load:.1f} CPUs busy: ratios still compare like with like, absolute figures "
+              "are worse than this machine's", file=sys.stderr)
+
+
+def raise_descriptor_limit():
+    """For this process and those that it starts; where root has not the capability, as far as it goes."""
+    wanted = 1 << 17
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     for limit in (max(wanted, hard), hard):
         try:

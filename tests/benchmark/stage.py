@@ -115,10 +115,11 @@ class Stage:
         time.sleep(3)  # metadata that has just been written is read again each time
         return data, ids
 
-    def instances(self, count):
+    def instances(self, count, most_processes=MOST_PROCESSES):
         """A data directory of that many running instances, and their IDs."""
-        return self._once(("data", count), lambda: self._write_instances(
-            f"data-{count}", self.stand_ins(min(count, MOST_PROCESSES)), count))
+        pids = self.stand_ins(min(count, most_processes))
+        return self._once(("data", count, len(pids)),
+                          lambda: self._write_instances(f"data-{count}-{len(pids)}", pids, count))
 
     def instances_on(self, name, pids):
         """The same with an instance for each of the PIDs."""
@@ -131,23 +132,24 @@ class Stage:
                                      [self.build / "fs/hypeman-statsfs", "-f", data, mountpoint])
         return Mount(mountpoint, daemon, ids)
 
-    def mount(self, count, purpose="shared"):
+    def mount(self, count, purpose="shared", most_processes=MOST_PROCESSES):
         """That many instances, mounted; a daemon of its own for each purpose."""
         return self._once(("mount", count, purpose),
-                          lambda: self.serve(f"{count}-{purpose}", self.instances(count)))
+                          lambda: self.serve(f"{count}-{purpose}", self.instances(count, most_processes)))
 
-    def constant_file(self):
-        """A FUSE file of the size and with the server's threads of a mounted stats.json."""
-        return self._once("constant", self._start_constant_file)
+    def constant_files(self, count=1):
+        """FUSE files of the size and with the server's threads of a mounted stats.json."""
+        mountpoint = self._once("constant", self._start_constant_files)
+        return [mountpoint / str(number) / "stats.json" for number in range(count)]
 
-    def _start_constant_file(self):
+    def _start_constant_files(self):
         like = self.mount(10)
         content = self.place / "constant.json"
         content.write_bytes(like.stats_files()[0].read_bytes())
         mountpoint = self._new_directory("constant")
         threads = processes.most_threads(like.pid) - 1  # one waits for signals
         self._start_mounted(mountpoint, [self.tool("constant_file"), mountpoint, content, threads])
-        return mountpoint / "instance/stats.json"
+        return mountpoint
 
     def lxcfs_meminfo(self):
         return self._once("lxcfs", self._start_lxcfs)
