@@ -1,5 +1,7 @@
 #include "fs/sandbox.hpp"
 
+#include <sys/capability.h>
+
 #include <array>
 
 #include "fs/landlock.hpp"

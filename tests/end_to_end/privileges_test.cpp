@@ -8,9 +8,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -80,6 +80,8 @@ class NotifySocket {
       : socket_{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)} {
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
     path.string().copy(&address.sun_path[0], sizeof address.sun_path - 1);
+    const int enabled = 1;
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_PASSCRED, &enabled, sizeof enabled);
     const timeval patience{.tv_sec = 10, .tv_usec = 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     const void* const generic = &address;
@@ -88,10 +90,25 @@ class NotifySocket {
     }
   }
 
-  [[nodiscard]] std::string receive() const {
-    std::array<char, 4096> buffer{};
-    const auto length = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-    return {buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0))};
+  /// A message of `sender`; empty if there is none for ten seconds, or it is another process's.
+  [[nodiscard]] std::string receive_from(pid_t sender) const {
+    std::array<char, 4096> text{};
+    iovec part{.iov_base = text.data(), .iov_len = text.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const auto length = ::recvmsg(socket_.get(), &message, 0);
+    const auto* const header = CMSG_FIRSTHDR(&message);
+    ucred credentials{};
+    if (length < 0 || header == nullptr || header->cmsg_type != SCM_CREDENTIALS) {
+      return {};
+    }
+    std::memcpy(&credentials, CMSG_DATA(header), sizeof credentials);
+    return credentials.pid == sender ? std::string{text.data(), static_cast<std::size_t>(length)}
+                                     : "";
   }
 
  private:
@@ -345,10 +362,12 @@ TEST_F(Privileges, ReadyMeansThatTheMountAnswers) {
   options.environment["NOTIFY_SOCKET"] = sockets.path() / "notify";
   auto daemon = ChildProcess::spawn(
       {std::string{paths::statsfs}, "-f", data.path(), mountpoint.path()}, options);
-  EXPECT_EQ(manager.receive(), "READY=1\nSTATUS=Mounted at " + mountpoint.path().string());
+  // From the process that was started: a service manager listens to no other (NotifyAccess=main).
+  EXPECT_EQ(manager.receive_from(daemon.pid()),
+            "READY=1\nSTATUS=Mounted at " + mountpoint.path().string());
   EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n");
   EXPECT_EQ(stop(daemon), EX_OK);
-  EXPECT_EQ(manager.receive(), "STOPPING=1\nSTATUS=Unmounting");
+  EXPECT_EQ(manager.receive_from(daemon.pid()), "STOPPING=1\nSTATUS=Unmounting");
 }
 
 TEST_F(Privileges, ReadyIsNotSaidOfAStartThatFails) {
@@ -356,11 +375,14 @@ TEST_F(Privileges, ReadyIsNotSaidOfAStartThatFails) {
   const NotifySocket manager{sockets.path() / "notify"};
   SpawnOptions options;
   options.environment["NOTIFY_SOCKET"] = sockets.path() / "notify";
-  const auto result = run({"setpriv", "--bounding-set=-setuid", std::string{paths::statsfs}, "-f",
+  auto daemon =
+      ChildProcess::spawn({"setpriv", "--bounding-set=-setuid", std::string{paths::statsfs}, "-f",
                            data.path(), mountpoint.path()},
                           options);
-  EXPECT_EQ(result.status.code, EX_NOPERM) << result.err;
-  EXPECT_EQ(manager.receive(), "STOPPING=1\nSTATUS=Unmounting");
+  const auto status = daemon.wait(std::chrono::seconds{10});
+  ASSERT_TRUE(status) << "the daemon does not end";
+  EXPECT_EQ(status->code, EX_NOPERM) << daemon.captured_err();
+  EXPECT_EQ(manager.receive_from(daemon.pid()), "STOPPING=1\nSTATUS=Unmounting");
 }
 
 TEST_F(Privileges, LogOutlivesARestartOfSyslogd) {
