@@ -171,11 +171,12 @@ TEST_F(Privileges, WorkerHasNoneButToReadAll) {
 
 TEST_F(Privileges, WorkerHoldsNoFileThatItCouldWriteTo) {
   const StatsMount mount{data.path()};
-  const auto directory = "/proc/" + std::to_string(mount.worker_pid()) + "/fd";
+  const auto directory = std::filesystem::path{"/proc"} / std::to_string(mount.worker_pid()) / "fd";
   for (const auto& name : list(directory)) {
-    const auto target = std::filesystem::read_symlink(directory + "/" + name).string();
+    const auto path = directory / name;
+    const auto target = std::filesystem::read_symlink(path).string();
     struct stat link {};
-    ASSERT_EQ(::lstat((directory + "/" + name).c_str(), &link), 0);
+    ASSERT_EQ(::lstat(path.c_str(), &link), 0);
     // The standard streams are the test's: here /dev/null and memory that it looks at afterwards.
     if ((link.st_mode & S_IWUSR) != 0 && std::stoi(name) > STDERR_FILENO) {
       EXPECT_TRUE(target == "/dev/fuse" || target == "anon_inode:[eventfd]") << target;
@@ -273,24 +274,26 @@ TEST_F(Privileges, WhatItCannotGiveUpIsLoggedOnce) {
 TEST_F(Privileges, HiddenProcessesAreSeenThroughTheGroupOfProc) {
   const auto process = start_stand_in(data.socket(id));
   data.write(running_record(id, process.pid(), data.socket(id)));
+  const std::string script =
+      "mount -t proc -o \"$5\" proc /proc\n"
+      "\"$1\" \"$2\" \"$3\"\n"
+      "cat \"$3/$4/memory_rss_bytes\"\n"
+      "umount \"$3\"";
   for (const auto* const options : {"hidepid=invisible", "hidepid=noaccess,gid=12345"}) {
     const auto result =
-        run({"unshare", "--mount", "sh", "-ec",
-             "mount -t proc -o \"$5\" proc /proc\n"
-             "\"$1\" \"$2\" \"$3\"\n"
-             "cat \"$3/$4/memory_rss_bytes\"\n"
-             "umount \"$3\"",
-             "sh", std::string{paths::statsfs}, data.path(), mountpoint.path(), id, options});
+        run({"unshare", "--mount", "sh", "-ec", script, "sh", std::string{paths::statsfs},
+             data.path(), mountpoint.path(), id, options});
     ASSERT_TRUE(result.status.success()) << options << ": " << result.err;
     EXPECT_GT(std::stoull(result.out), 0U) << options;
   }
 }
 
 TEST_F(Privileges, ProcessesThatStayHiddenAreAnErrorAndNotZero) {
-  expect_failure({"unshare", "--mount", "sh", "-ec",
-                  "mount -t proc -o hidepid=ptraceable proc /proc\n"
-                  "exec \"$1\" \"$2\" \"$3\"",
-                  "sh", std::string{paths::statsfs}, data.path(), mountpoint.path()},
+  const std::string script =
+      "mount -t proc -o hidepid=ptraceable proc /proc\n"
+      "exec \"$1\" \"$2\" \"$3\"";
+  expect_failure({"unshare", "--mount", "sh", "-ec", script, "sh", std::string{paths::statsfs},
+                  data.path(), mountpoint.path()},
                  EX_NOINPUT, "hidepid");
 }
 
@@ -387,26 +390,28 @@ TEST_F(Privileges, ReadyIsNotSaidOfAStartThatFails) {
 
 TEST_F(Privileges, LogOutlivesARestartOfSyslogd) {
   // In a /dev of its own, where the test may be the system's syslogd.
-  const auto result =
-      run({"unshare", "--mount", "sh", "-ec",
-           "mount -t tmpfs none /mnt\n"
-           "cp -a /dev/null /dev/fuse /dev/urandom /mnt\n"
-           "mount --move /mnt /dev\n"
-           "tell() { mkdir \"$2/guests/$4\"; echo '{' > \"$2/guests/$4/metadata.json\"; "
-           "ls \"$3\" > /dev/null; }\n"
-           "for round in 1 2; do\n"
-           "  rm -f /dev/log\n"
-           "  socat -u UNIX-RECV:/dev/log,mode=666 OPEN:/dev/log$round,creat & syslogd=$!\n"
-           "  while ! [ -S /dev/log ]; do sleep 0.01; done\n"
-           "  [ $round = 2 ] || \"$1\" \"$2\" \"$3\"\n"
-           "  tell \"$1\" \"$2\" \"$3\" instance$round\n"
-           "  for i in $(seq 300); do grep -q instance$round /dev/log$round && break; sleep 0.01; "
-           "done\n"
-           "  kill $syslogd; wait $syslogd || :\n"
-           "done\n"
-           "umount \"$3\"\n"
-           "cat /dev/log1; echo; cat /dev/log2",
-           "sh", std::string{paths::statsfs}, data.path(), mountpoint.path()});
+  const std::string script =
+      "mount -t tmpfs none /mnt\n"
+      "cp -a /dev/null /dev/fuse /dev/urandom /mnt\n"
+      "mount --move /mnt /dev\n"
+      "for round in 1 2; do\n"
+      "  rm -f /dev/log\n"
+      "  socat -u UNIX-RECV:/dev/log,mode=666 OPEN:/dev/log$round,creat & syslogd=$!\n"
+      "  until [ -S /dev/log ]; do sleep 0.01; done\n"
+      "  [ $round = 2 ] || \"$1\" \"$2\" \"$3\"\n"
+      "  mkdir \"$2/guests/instance$round\"\n"
+      "  echo '{' > \"$2/guests/instance$round/metadata.json\"\n"
+      "  ls \"$3\" > /dev/null\n"
+      "  for i in $(seq 300); do\n"
+      "    ! grep -q instance$round /dev/log$round || break\n"
+      "    sleep 0.01\n"
+      "  done\n"
+      "  kill $syslogd; wait $syslogd || :\n"
+      "done\n"
+      "umount \"$3\"\n"
+      "cat /dev/log1; echo; cat /dev/log2";
+  const auto result = run({"unshare", "--mount", "sh", "-ec", script, "sh",
+                           std::string{paths::statsfs}, data.path(), mountpoint.path()});
   EXPECT_TRUE(result.status.success()) << result.err;
   EXPECT_NE(result.out.find("instance1"), std::string::npos) << result.out << result.err;
   EXPECT_NE(result.out.find("instance2"), std::string::npos) << result.out << result.err;
