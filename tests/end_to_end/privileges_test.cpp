@@ -58,8 +58,10 @@ std::string status_field(pid_t pid, const std::string& name) {
   throw std::runtime_error{"no field " + name + " of process " + std::to_string(pid)};
 }
 
-bool exists(pid_t pid) {
-  return std::filesystem::exists("/proc/" + std::to_string(pid));
+/// Whether the process runs: a dead one may wait for whoever has inherited it.
+bool runs(pid_t pid) {
+  const auto status = read_file("/proc/" + std::to_string(pid) + "/status").text;
+  return !status.empty() && status.find("State:\tZ") == std::string::npos;
 }
 
 /// Eventually: the worker may answer while its keeper is still giving up what it has.
@@ -326,7 +328,7 @@ TEST_F(Privileges, WorkerEndsWithItsKeeper) {
   const auto worker = worker_of(killed.pid());
   killed.send_signal(SIGKILL);
   ASSERT_TRUE(killed.wait(std::chrono::seconds{10}));
-  EXPECT_TRUE(eventually([&] { return !exists(worker); }, std::chrono::seconds{5}));
+  EXPECT_TRUE(eventually([&] { return !runs(worker); }, std::chrono::seconds{5}));
 
   auto daemon = start();
   EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n");
