@@ -67,6 +67,17 @@ std::string labels_of(const Metadata& metadata) {
   return labels;
 }
 
+/// No less than the text takes, and not much more.
+std::size_t size_of(std::span<const std::string> labels) {
+  constexpr std::size_t headers = 2048;
+  constexpr std::size_t name_and_value = 48;
+  auto size = headers;
+  for (const auto& one : labels) {
+    size += families.size() * (one.size() + name_and_value);
+  }
+  return size;
+}
+
 }  // namespace
 
 void append_prometheus_text(std::span<const Sample> samples, std::string& out) {
@@ -75,6 +86,7 @@ void append_prometheus_text(std::span<const Sample> samples, std::string& out) {
   for (const auto& sample : samples) {
     labels.push_back(labels_of(*sample.metadata));
   }
+  out.reserve(out.size() + size_of(labels));
   for (const auto& family : families) {
     append_header(family.name, family.type, family.help, out);
     for (std::size_t index = 0; index < samples.size(); ++index) {

@@ -40,10 +40,12 @@ void raise_descriptor_limit() {
   }
 }
 
-/// glibc would keep, and keep once a thread, what the rendering of a whole host has taken.
+/// glibc would keep whatever the rendering of the largest host has taken, once a thread. A little
+/// is kept: memory that is new each time costs more than to render a thousand VMs.
 void give_memory_back() {
-  constexpr int large = 128 * 1024;
-  ::mallopt(M_MMAP_THRESHOLD, large);
+  constexpr int kept = 4 << 20;
+  ::mallopt(M_MMAP_THRESHOLD, kept);
+  ::mallopt(M_TRIM_THRESHOLD, kept);
   ::mallopt(M_ARENA_MAX, 2);
 }
 
