@@ -4,29 +4,25 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <span>
-#include <string>
+#include <utility>
 #include <variant>
 
-#include <fuse_lowlevel.h>
 #include <sysexits.h>
 
 #include "collector/host.hpp"
-#include "collector/instances.hpp"
+#include "fs/keeper.hpp"
 #include "fs/log.hpp"
 #include "fs/mount.hpp"
 #include "fs/options.hpp"
-#include "fs/server.hpp"
-#include "fs/tree.hpp"
+#include "fs/startup.hpp"
+#include "fs/user.hpp"
+#include "fs/worker.hpp"
 
 namespace {
 
 using namespace hypeman;  // NOLINT(google-build-using-namespace): the program's own
-
-int fail(int status, const std::string& problem) {
-  std::cerr << "hypeman-statsfs: " << problem << '\n';
-  return status;
-}
 
 /// Each running instance keeps four descriptors open.
 void raise_descriptor_limit() {
@@ -37,37 +33,54 @@ void raise_descriptor_limit() {
   }
 }
 
-int run(const fs::Options& options) {
+/// What the caller has left open besides the standard streams would stay open in the sandbox.
+void close_inherited_descriptors() {
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);
+}
+
+/// From the command line to the mount; from then on there are two processes.
+int run(const fs::Options& options, fs::Startup startup) {
   fs::block_signals();
   raise_descriptor_limit();
 
   const auto logger = fs::make_logger(options.foreground);
+  auto user = options.run_as ? options.run_as : fs::default_user();
+  if (!user) {
+    return fs::fail(EX_NOUSER, "no user hypeman-statsfs or nobody; name one by -o run_as=USER");
+  }
   auto host = collector::Host::open({.data_dir = options.data_dir}, logger);
   if (!host) {
-    return fail(EX_NOINPUT, host.error());
+    return fs::fail(EX_NOINPUT, host.error());
   }
-  collector::Instances instances{*host};
-  fs::Tree tree{instances, options.access};
-
   const auto mountpoint = fs::prepare_mountpoint(options.mountpoint);
   if (!mountpoint) {
-    return fail(EX_UNAVAILABLE, mountpoint.error());
+    return fs::fail(EX_UNAVAILABLE, mountpoint.error());
   }
   auto mount = fs::Mount::create({.source = options.data_dir,
                                   .mountpoint = *mountpoint,
                                   .check_permissions = !options.access.everybody()});
   if (!mount) {
-    return fail(::geteuid() == 0 ? EX_OSERR : EX_NOPERM, mount.error());
+    return fs::fail(::geteuid() == 0 ? EX_OSERR : EX_NOPERM, mount.error());
   }
-  // Before any thread starts: none would survive the fork.
-  if (!options.foreground && ::fuse_daemonize(/*foreground=*/0) != 0) {
-    return fail(EX_OSERR, "cannot go to the background; use -f");
+  const auto log = options.foreground ? fs::LogTarget::standard_error : fs::LogTarget::syslog;
+  auto worker =
+      std::make_unique<fs::Worker>(*std::move(host), options.access, *std::move(user), log);
+  return fs::keep(*std::move(mount), std::move(worker), std::move(startup), logger);
+}
+
+int start(const fs::Options& options) {
+  close_inherited_descriptors();
+  if (options.foreground) {
+    return run(options, fs::Startup::in_foreground());
   }
-  if (const auto served = fs::serve(*mount, tree); !served) {
-    logger->error("{}", served.error());
-    return EX_SOFTWARE;
+  auto started = fs::Startup::in_background();
+  if (!started) {
+    return fs::fail(EX_OSERR, started.error());
   }
-  return EX_OK;
+  if (const auto* const status = std::get_if<int>(&*started)) {
+    return *status;
+  }
+  return run(options, std::get<fs::Startup>(*std::move(started)));
 }
 
 }  // namespace
@@ -79,8 +92,8 @@ int main(int argc, char* argv[]) {
       (exit->status == EX_OK ? std::cout : std::cerr) << exit->text;
       return exit->status;
     }
-    return run(std::get<fs::Options>(parsed));
+    return start(std::get<fs::Options>(parsed));
   } catch (const std::exception& error) {
-    return fail(EX_SOFTWARE, error.what());
+    return fs::fail(EX_SOFTWARE, error.what());
   }
 }

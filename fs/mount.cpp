@@ -99,15 +99,24 @@ Mount::Mount(Mount&& other) noexcept
       mountpoint_{std::exchange(other.mountpoint_, {})},
       mount_id_{other.mount_id_} {}
 
+collector::UniqueFd Mount::leave_to_keeper() {
+  mountpoint_.clear();
+  return std::move(device_);
+}
+
+bool Mount::within_reach() const {
+  return mount_id_of(mountpoint_) == mount_id_;
+}
+
 void Mount::unmount() {
   const auto mountpoint = std::exchange(mountpoint_, {});
   if (mountpoint.empty() || mount_id_of(mountpoint) != mount_id_) {
     return;
   }
-  // Without force first: requests in flight are then answered. Readers that hold a file open make
-  // that EBUSY; force ends the connection under them.
+  // Readers that hold a file open make that EBUSY; then it goes out of everybody's sight, and they
+  // keep what they have open for as long as it is served.
   if (::umount2(mountpoint.c_str(), UMOUNT_NOFOLLOW) != 0) {
-    ::umount2(mountpoint.c_str(), MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW);
+    ::umount2(mountpoint.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
   }
 }
 

@@ -34,12 +34,22 @@ class Mount {
   Mount& operator=(const Mount&) = delete;
   ~Mount() { unmount(); }
 
-  /// The descriptor of /dev/fuse that the kernel's requests come through.
-  [[nodiscard]] int device() const { return device_.get(); }
+  [[nodiscard]] const std::string& mountpoint() const { return mountpoint_; }
 
-  /// Takes it out of the mount table, also while readers hold files open, which ends the
-  /// connection: reads from device() fail with ENODEV from then on. Does nothing if somebody else
-  /// has done it, or has mounted something over it.
+  /// For a process that serves the mount and leaves it to another to unmount: the descriptor of
+  /// /dev/fuse that the kernel's requests come through. Reads from it fail with ENODEV once the
+  /// mount is gone and nobody has a file of it open.
+  [[nodiscard]] collector::UniqueFd leave_to_keeper();
+
+  /// For that other process: a mount whose last descriptor is closed answers nothing any more, so
+  /// it holds none.
+  void close_device() { device_ = {}; }
+
+  /// Whether this process may pass all directories on the way to the mountpoint.
+  [[nodiscard]] bool within_reach() const;
+
+  /// Takes it out of the mount table, also while readers hold files open. Does nothing if somebody
+  /// else has done it, or has mounted something over it.
   void unmount();
 
  private:

@@ -77,6 +77,13 @@ std::optional<std::string> apply_mount_option(std::string_view option, Options& 
     options.access.group = *gid;
     return std::nullopt;
   }
+  if (option.starts_with("run_as=")) {
+    options.run_as = find_user(std::string{option.substr(option.find('=') + 1)});
+    if (!options.run_as) {
+      return std::string{option} + ": no such user; use one of getent passwd";
+    }
+    return std::nullopt;
+  }
   if (option == "foreground") {
     options.foreground = true;
     return std::nullopt;
@@ -84,7 +91,8 @@ std::optional<std::string> apply_mount_option(std::string_view option, Options& 
   if (concerns_mount_only(option)) {
     return std::nullopt;
   }
-  return std::string{option} + ": unknown mount option; known are mode=, gid= and foreground";
+  return std::string{option} +
+         ": unknown mount option; known are mode=, gid=, run_as= and foreground";
 }
 
 Exit usage_error(const std::string& problem) {
@@ -107,7 +115,9 @@ std::variant<Options, Exit> parse_command_line(std::span<char* const> arguments)
   app.add_flag("-f,--foreground", options.foreground, "stay in the foreground, log to stderr");
   app.add_option("-o", mount_options,
                  "mount options: mode=MODE of files (0444, 0440 or 0400; directories are\n"
-                 "searchable by whom files are readable), gid=GROUP that owns them, foreground")
+                 "searchable by whom files are readable), gid=GROUP that owns them,\n"
+                 "run_as=USER that serves them (hypeman-statsfs where it exists, else nobody),\n"
+                 "foreground")
       ->delimiter(',')
       ->expected(1)
       ->allow_extra_args(false)

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
 
 #include "fs/tree.hpp"
+#include "fs/user.hpp"
 
 namespace hypeman::fs {
 
@@ -14,6 +16,7 @@ struct Options {
   std::string mountpoint = "/run/hypeman/stats";
   bool foreground = false;
   Access access;
+  std::optional<User> run_as;  ///< default_user() unless somebody is named
 };
 
 /// Print `text` and exit with `status`: for --help and --version, and for a command line that is

@@ -1,9 +1,7 @@
 #include "fs/server.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 
 #include <array>
 #include <atomic>
@@ -14,6 +12,7 @@
 #include <memory>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <fuse_lowlevel.h>
@@ -36,18 +35,17 @@ struct DestroySession {
 using Session = std::unique_ptr<fuse_session, DestroySession>;
 
 /// A session on a descriptor of /dev/fuse that is mounted already. Null if libfuse refuses it.
-Session make_session(int device, const fuse_lowlevel_ops& operations, ServedTree& served) {
+Session make_session(UniqueFd device, const fuse_lowlevel_ops& operations, ServedTree& served) {
   fuse_args arguments FUSE_ARGS_INIT(0, nullptr);
   ::fuse_opt_add_arg(&arguments, "hypeman-statsfs");
   Session session{::fuse_session_new(&arguments, &operations, sizeof operations, &served)};
   ::fuse_opt_free_args(&arguments);
 
-  UniqueFd own_device{::fcntl(device, F_DUPFD_CLOEXEC, 0)};
-  const auto path = "/dev/fd/" + std::to_string(own_device.get());
-  if (session == nullptr || !own_device || ::fuse_session_mount(session.get(), path.c_str()) != 0) {
+  const auto path = "/dev/fd/" + std::to_string(device.get());
+  if (session == nullptr || ::fuse_session_mount(session.get(), path.c_str()) != 0) {
     return nullptr;
   }
-  static_cast<void>(own_device.release());  // the session closes it
+  static_cast<void>(device.release());  // the session closes it
   return session;
 }
 
@@ -119,14 +117,6 @@ class Workers {
   std::vector<std::jthread> threads_;
 };
 
-sigset_t ending_signals() {
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  ::sigaddset(&signals, SIGINT);
-  ::sigaddset(&signals, SIGTERM);
-  return signals;
-}
-
 /// Lets wake_signal interrupt a system call, and do nothing else.
 void prepare_wake_signal() {
   struct sigaction action {};
@@ -136,30 +126,20 @@ void prepare_wake_signal() {
 
 }  // namespace
 
-void block_signals() {
-  auto signals = ending_signals();
-  ::sigaddset(&signals, SIGHUP);
-  ::sigaddset(&signals, SIGPIPE);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-}
-
-tl::expected<void, std::string> serve(Mount& mount, Tree& tree) {
+tl::expected<void, std::string> serve(UniqueFd device, int end, Tree& tree) {
   const auto operations = fuse_operations();
   ServedTree served{.tree = tree, .files = {}, .directories = {}};
-  const auto session = make_session(mount.device(), operations, served);
-  const auto signals = ending_signals();
-  const UniqueFd signalled{::signalfd(-1, &signals, SFD_CLOEXEC)};
-  if (session == nullptr || !signalled) {
+  const auto session = make_session(std::move(device), operations, served);
+  if (session == nullptr) {
     return tl::unexpected{"cannot serve the mount: " + std::generic_category().message(errno)};
   }
   prepare_wake_signal();
 
   const Workers workers{session.get()};
-  std::array<pollfd, 2> events{{{.fd = signalled.get(), .events = POLLIN, .revents = 0},
+  std::array<pollfd, 2> events{{{.fd = end, .events = POLLIN, .revents = 0},
                                 {.fd = workers.ended(), .events = POLLIN, .revents = 0}}};
   while (::poll(events.data(), events.size(), -1) < 0 && errno == EINTR) {
   }
-  mount.unmount();
   return {};
 }
 

@@ -121,7 +121,8 @@ TEST_F(Lifecycle, StartsOnTheStaleMountThatACrashHasLeft) {
       ::open((mountpoint.path() / id / "stats.json").c_str(), O_RDONLY | O_CLOEXEC)};
   crashed.send_signal(SIGKILL);
   ASSERT_TRUE(crashed.wait(std::chrono::seconds{10}));
-  ASSERT_EQ(read_file(mountpoint.path() / id / "stats.json").error, ENOTCONN);
+  ASSERT_TRUE(eventually(
+      [&] { return read_file(mountpoint.path() / id / "stats.json").error == ENOTCONN; }));
 
   auto daemon = start();
   EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n");
@@ -275,8 +276,8 @@ TEST_F(Lifecycle, MoreInstancesThanDescriptorsAreAllMeasured) {
 
 TEST_F(Lifecycle, KeepsNoDescriptorOfInstancesThatAreGone) {
   auto daemon = start();
-  const auto descriptors = [&] {
-    return list("/proc/" + std::to_string(daemon.pid()) + "/fd").size();
+  const auto descriptors = [worker = worker_of(daemon.pid())] {
+    return list("/proc/" + std::to_string(worker) + "/fd").size();
   };
   const auto before = descriptors();
   for (int round = 0; round < 5; ++round) {

@@ -63,6 +63,16 @@ bool is_mounted(const std::filesystem::path& path) {
   return ::statfs(path.c_str(), &status) == 0 && status.f_type == FUSE_SUPER_MAGIC;
 }
 
+pid_t worker_of(pid_t keeper) {
+  const auto name = std::to_string(keeper);
+  // The eldest child: a younger one may still ask whether the mount answers.
+  const auto children = read_file("/proc/" + name + "/task/" + name + "/children");
+  if (children.text.empty()) {
+    throw std::runtime_error{"process " + name + " has no child"};
+  }
+  return std::stoi(children.text);
+}
+
 StatsMount::StatsMount(const std::filesystem::path& data_directory,
                        const std::vector<std::string>& options)
     : arguments_{daemon_arguments(data_directory, mountpoint_.path(), options)},

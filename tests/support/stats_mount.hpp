@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -28,6 +30,9 @@ struct ReadResult {
 /// Whether a FUSE file system that answers is mounted there.
 [[nodiscard]] bool is_mounted(const std::filesystem::path& path);
 
+/// The process that serves the mount which the daemon `keeper` keeps.
+[[nodiscard]] pid_t worker_of(pid_t keeper);
+
 /// A running hypeman-statsfs over a data directory. The destructor stops it and fails the test if
 /// it does not end cleanly, if its mount stays, or if a sanitizer has complained.
 class StatsMount {
@@ -53,6 +58,7 @@ class StatsMount {
   [[nodiscard]] unsigned long long number(std::string_view id, std::string_view file) const;
 
   [[nodiscard]] ChildProcess& daemon() { return daemon_; }
+  [[nodiscard]] pid_t worker_pid() const { return worker_of(daemon_.pid()); }
   [[nodiscard]] std::string log() const { return daemon_.captured_err(); }
 
   /// SIGTERM; the exit status within 10 seconds.

@@ -1,0 +1,167 @@
+#include "fs/keeper.hpp"
+
+#include <fcntl.h>
+#include <sys/capability.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+
+#include "collector/unique_fd.hpp"
+#include "fs/privileges.hpp"
+
+namespace hypeman::fs {
+namespace {
+
+using collector::UniqueFd;
+
+sigset_t set_of(std::initializer_list<int> signals) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : signals) {
+    ::sigaddset(&set, signal);
+  }
+  return set;
+}
+
+void notify(const std::string& state) {
+  // Where no service manager has asked for it, this does nothing.
+  ::sd_notify(/*unset_environment=*/0, state.c_str());
+}
+
+/// A child that exits with success once the file system at `mountpoint` has answered a question.
+/// Not asked here: a keeper that waits for its worker's answer could not be stopped.
+pid_t ask(const std::string& mountpoint) {
+  const auto child = ::fork();
+  if (child == 0) {
+    struct statfs status {};
+    ::_exit(::statfs(mountpoint.c_str(), &status) == 0 ? EX_OK : EX_UNAVAILABLE);
+  }
+  return child;
+}
+
+/// All that unmounting takes. Its capability to pass directories that are closed to it, the keeper
+/// needs only where the mountpoint lies behind one.
+tl::expected<void, std::string> keep_power_to_unmount(const Mount& mount) {
+  constexpr std::array all{cap_value_t{CAP_SYS_ADMIN}, cap_value_t{CAP_DAC_READ_SEARCH}};
+  constexpr std::array usual{all.front()};
+  return keep_capabilities(all, usual).and_then([&] {
+    return mount.within_reach() ? keep_capabilities(usual, usual) : keep_capabilities(all, all);
+  });
+}
+
+class Keeper {
+ public:
+  Keeper(Mount mount, Startup startup, std::shared_ptr<spdlog::logger> logger)
+      : mount_{std::move(mount)}, startup_{std::move(startup)}, logger_{std::move(logger)} {}
+
+  int run(pid_t worker, UniqueFd lifeline) {
+    // Where something cannot be given up, the worker has logged it.
+    static_cast<void>(forbid_new_privileges());
+    if (const auto kept = keep_power_to_unmount(mount_); !kept) {
+      logger_->warn("{}", kept.error());
+    }
+    const auto question = ask(mount_.mountpoint());
+    const auto signals = set_of({SIGINT, SIGTERM, SIGCHLD});
+    std::optional<int> ended;
+    while (!ended) {
+      const int signal = ::sigwaitinfo(&signals, nullptr);
+      if (signal == SIGINT || signal == SIGTERM) {
+        notify("STOPPING=1\nSTATUS=Unmounting");
+        // The worker answers what it has begun, and ends when its lifeline is cut.
+        mount_.unmount();
+        lifeline = {};
+      } else if (signal == SIGCHLD) {
+        ended = reap(worker, question);
+      }
+    }
+    notify("STOPPING=1");
+    mount_.unmount();
+    return exit_status(*ended);
+  }
+
+ private:
+  /// The worker's wait status, if it has ended.
+  std::optional<int> reap(pid_t worker, pid_t question) {
+    std::optional<int> ended;
+    int status = 0;
+    for (pid_t child = 0; (child = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+      if (child == worker) {
+        ended = status;
+      } else if (child == question && status == EX_OK) {
+        started_ = true;
+        notify("READY=1\nSTATUS=Mounted at " + mount_.mountpoint());
+        startup_.succeed();
+      }
+    }
+    return ended;
+  }
+
+  [[nodiscard]] int exit_status(int status) const {
+    if (WIFEXITED(status)) {
+      return WEXITSTATUS(status);
+    }
+    const int signal = WTERMSIG(status);
+    const auto problem = "the process that serves was ended by signal " + std::to_string(signal) +
+                         " (" + ::strsignal(signal) + "); unmounted, start it again";
+    if (!started_) {
+      return fail(EX_SOFTWARE, problem);
+    }
+    logger_->error("{}", problem);
+    return EX_SOFTWARE;
+  }
+
+  Mount mount_;
+  Startup startup_;
+  std::shared_ptr<spdlog::logger> logger_;
+  bool started_ = false;
+};
+
+}  // namespace
+
+void block_signals() {
+  const auto signals = set_of({SIGINT, SIGTERM, SIGHUP, SIGPIPE});
+  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+}
+
+int keep(Mount mount, std::unique_ptr<Worker> worker, Startup startup,
+         const std::shared_ptr<spdlog::logger>& logger) {
+  const auto child_ended = set_of({SIGCHLD});
+  ::sigprocmask(SIG_BLOCK, &child_ended, nullptr);
+  ::signal(SIGCHLD, SIG_DFL);  // a parent that ignored it has left that to us
+
+  // The worker notices its keeper's end by a pipe: a parent-death signal is not delivered from a
+  // keeper that may not send signals to another user's process.
+  std::array<int, 2> ends{};
+  if (::chdir("/") != 0 || ::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return fail(EX_OSERR,
+                std::string{"cannot start the process that serves: "} + ::strerror(errno));
+  }
+  UniqueFd keeper{ends[0]};
+  UniqueFd lifeline{ends[1]};
+  const auto child = ::fork();
+  if (child < 0) {
+    return fail(EX_OSERR,
+                std::string{"cannot start the process that serves: "} + ::strerror(errno));
+  }
+  if (child == 0) {
+    lifeline = {};
+    return worker->run(mount.leave_to_keeper(), std::move(keeper), std::move(startup));
+  }
+  keeper = {};
+  worker = {};
+  mount.close_device();
+  return Keeper{std::move(mount), std::move(startup), logger}.run(child, std::move(lifeline));
+}
+
+}  // namespace hypeman::fs
