@@ -3,7 +3,7 @@
 
 # The last of the options after -o, which are separated by commas.
 _hypeman_statsfs_mount_option() {
-  local before='' last=$1 options=(foreground gid= mode= user=)
+  local before='' last=$1 options=(foreground gid= mode= run_as=)
   if [[ $last == *,* ]]; then
     before=${last%,*},
     last=${last##*,}
@@ -11,7 +11,7 @@ _hypeman_statsfs_mount_option() {
   case $last in
     mode=*) options=(mode=0444 mode=0440 mode=0400) ;;
     gid=*) mapfile -t options < <(compgen -P gid= -g -- "${last#gid=}") ;;
-    user=*) mapfile -t options < <(compgen -P user= -u -- "${last#user=}") ;;
+    run_as=*) mapfile -t options < <(compgen -P run_as= -u -- "${last#run_as=}") ;;
   esac
   mapfile -t COMPREPLY < <(compgen -P "$before" -W "${options[*]}" -- "$last")
   [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
