@@ -1,6 +1,7 @@
 #include "fs/keeper.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/capability.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -45,7 +46,9 @@ pid_t ask(const std::string& mountpoint) {
   const auto child = ::fork();
   if (child == 0) {
     struct statfs status {};
-    ::_exit(::statfs(mountpoint.c_str(), &status) == 0 ? EX_OK : EX_UNAVAILABLE);
+    const bool answers =
+        ::statfs(mountpoint.c_str(), &status) == 0 && status.f_type == FUSE_SUPER_MAGIC;
+    ::_exit(answers ? EX_OK : EX_UNAVAILABLE);
   }
   return child;
 }
@@ -62,69 +65,91 @@ tl::expected<void, std::string> keep_power_to_unmount(const Mount& mount) {
 
 class Keeper {
  public:
-  Keeper(Mount mount, Startup startup, std::shared_ptr<spdlog::logger> logger)
-      : mount_{std::move(mount)}, startup_{std::move(startup)}, logger_{std::move(logger)} {}
+  Keeper(Mount mount, UniqueFd lifeline, Startup startup, std::shared_ptr<spdlog::logger> logger)
+      : mountpoint_{mount.mountpoint()},
+        mount_{std::move(mount)},
+        lifeline_{std::move(lifeline)},
+        startup_{std::move(startup)},
+        logger_{std::move(logger)} {}
 
-  int run(pid_t worker, UniqueFd lifeline) {
+  int run(pid_t worker) {
     // Where something cannot be given up, the worker has logged it.
     static_cast<void>(forbid_new_privileges());
     if (const auto kept = keep_power_to_unmount(mount_); !kept) {
       logger_->warn("{}", kept.error());
     }
-    const auto question = ask(mount_.mountpoint());
+    const auto question = ask(mountpoint_);
     const auto signals = set_of({SIGINT, SIGTERM, SIGCHLD});
-    std::optional<int> ended;
-    while (!ended) {
+    std::optional<int> worker_status;
+    while (!worker_status) {
       const int signal = ::sigwaitinfo(&signals, nullptr);
-      if (signal == SIGINT || signal == SIGTERM) {
-        notify("STOPPING=1\nSTATUS=Unmounting");
-        // The worker answers what it has begun, and ends when its lifeline is cut.
-        mount_.unmount();
-        lifeline = {};
-      } else if (signal == SIGCHLD) {
-        ended = reap(worker, question);
+      if (signal == SIGCHLD) {
+        worker_status = reap(worker, question);
+      } else if (signal > 0) {
+        asked_to_end_ = true;
+        end();
       }
     }
-    notify("STOPPING=1");
-    mount_.unmount();
-    return exit_status(*ended);
+    end();
+    return exit_status(*worker_status);
   }
 
  private:
-  /// The worker's wait status, if it has ended.
+  /// Looks at the children that have ended; gives the worker's wait status if it is among them.
   std::optional<int> reap(pid_t worker, pid_t question) {
-    std::optional<int> ended;
+    std::optional<int> worker_status;
     int status = 0;
     for (pid_t child = 0; (child = ::waitpid(-1, &status, WNOHANG)) > 0;) {
       if (child == worker) {
-        ended = status;
-      } else if (child == question && status == EX_OK) {
-        started_ = true;
-        notify("READY=1\nSTATUS=Mounted at " + mount_.mountpoint());
-        startup_.succeed();
+        worker_status = status;
+      } else if (child == question) {
+        status == EX_OK ? succeed() : end();
       }
     }
-    return ended;
+    return worker_status;
   }
 
-  [[nodiscard]] int exit_status(int status) const {
-    if (WIFEXITED(status)) {
-      return WEXITSTATUS(status);
-    }
-    const int signal = WTERMSIG(status);
-    const auto problem = "the process that serves was ended by signal " + std::to_string(signal) +
-                         " (" + ::strsignal(signal) + "); unmounted, start it again";
-    if (!started_) {
-      return fail(EX_SOFTWARE, problem);
-    }
-    logger_->error("{}", problem);
-    return EX_SOFTWARE;
+  void succeed() {
+    started_ = true;
+    notify("READY=1\nSTATUS=Mounted at " + mountpoint_);
+    startup_.succeed();
   }
 
+  /// Unmounts, and has the worker end when it has answered what it has begun.
+  void end() {
+    if (lifeline_) {
+      notify("STOPPING=1\nSTATUS=Unmounting");
+      mount_.unmount();
+      lifeline_ = {};
+    }
+  }
+
+  [[nodiscard]] int exit_status(int worker_status) const {
+    if (WIFSIGNALED(worker_status)) {
+      const int signal = WTERMSIG(worker_status);
+      const auto problem = "the process that serves was ended by signal " + std::to_string(signal) +
+                           " (" + ::strsignal(signal) + "); unmounted, start it again";
+      if (!started_) {
+        return fail(EX_SOFTWARE, problem);
+      }
+      logger_->error("{}", problem);
+      return EX_SOFTWARE;
+    }
+    const int status = WEXITSTATUS(worker_status);
+    if (status == EX_OK && !started_ && !asked_to_end_) {
+      return fail(EX_UNAVAILABLE,
+                  mountpoint_ + ": mounted, but it does not answer; start it again");
+    }
+    return status;
+  }
+
+  const std::string mountpoint_;
   Mount mount_;
+  UniqueFd lifeline_;
   Startup startup_;
   std::shared_ptr<spdlog::logger> logger_;
   bool started_ = false;
+  bool asked_to_end_ = false;
 };
 
 }  // namespace
@@ -161,7 +186,7 @@ int keep(Mount mount, std::unique_ptr<Worker> worker, Startup startup,
   keeper = {};
   worker = {};
   mount.close_device();
-  return Keeper{std::move(mount), std::move(startup), logger}.run(child, std::move(lifeline));
+  return Keeper{std::move(mount), std::move(lifeline), std::move(startup), logger}.run(child);
 }
 
 }  // namespace hypeman::fs

@@ -30,6 +30,7 @@ constexpr std::array to_serve{
     SCMP_SYS(dup2),       SCMP_SYS(dup3),       SCMP_SYS(getpid),  SCMP_SYS(gettid),
     SCMP_SYS(exit),       SCMP_SYS(exit_group), SCMP_SYS(uname),   SCMP_SYS(clock_gettime),
     SCMP_SYS(time),       SCMP_SYS(getrandom),  SCMP_SYS(sysinfo), SCMP_SYS(gettimeofday),
+    SCMP_SYS(getuid),     SCMP_SYS(geteuid),    SCMP_SYS(getgid),  SCMP_SYS(getegid),
 };
 
 /// What glibc's threads, memory and signals take.
@@ -52,12 +53,13 @@ constexpr std::array to_run{
     SCMP_SYS(restart_syscall),
 };
 
-/// What the sanitizers take to look for leaks when the process ends: a process that stops all
-/// threads and looks at them.
+/// What the sanitizers take: pipes to see whether memory can be read, and, to look for leaks when
+/// the process ends, a process that stops all threads and looks at them.
 constexpr std::array for_sanitizers{
     SCMP_SYS(clone),   SCMP_SYS(ptrace), SCMP_SYS(wait4),       SCMP_SYS(prctl),
     SCMP_SYS(open),    SCMP_SYS(mmap),   SCMP_SYS(sigaltstack), SCMP_SYS(readlink),
     SCMP_SYS(getppid), SCMP_SYS(stat),   SCMP_SYS(mprotect),    SCMP_SYS(prlimit64),
+    SCMP_SYS(pipe),    SCMP_SYS(pipe2),  SCMP_SYS(getdents),
 };
 
 struct ReleaseFilter {

@@ -131,6 +131,23 @@ TEST(Options, TheLastOfContradictingOptionsWins) {
   EXPECT_EQ(options({"-o", "gid=1,gid=2"}).access.group, 2U);
 }
 
+TEST(Options, RunAsIsAnExistingUser) {
+  EXPECT_FALSE(options({}).run_as);
+  const auto user = options({"-o", "run_as=root"}).run_as;
+  ASSERT_TRUE(user);
+  EXPECT_EQ(user->name, "root");
+  EXPECT_EQ(user->uid, 0U);
+  for (const std::string name : {"nosuchuser", "", "0"}) {
+    EXPECT_TRUE(names(usage_error({"-o", "run_as=" + name}), "run_as=" + name)) << name;
+  }
+}
+
+TEST(Options, UserIsMountsOwn) {
+  // fstab(5): it lets ordinary users mount. Whom the worker runs as is another matter.
+  EXPECT_FALSE(options({"-o", "user"}).run_as);
+  usage_error({"-o", "user=root"});
+}
+
 TEST(Options, RepeatedOnesAddUp) {
   const auto parsed = options({"-o", "mode=0440", "-o", "gid=7", "-o", "nodev,nofail"});
   EXPECT_EQ(parsed.access.file_mode, 0440U);
@@ -192,7 +209,8 @@ TEST(Options, HelpIsNoError) {
   ASSERT_TRUE(std::holds_alternative<Exit>(parsed));
   const auto& exit = std::get<Exit>(parsed);
   EXPECT_EQ(exit.status, EX_OK);
-  for (const auto* word : {"DATA_DIR", "MOUNTPOINT", "-f", "-o", "--version", "mode=", "gid="}) {
+  for (const auto* word :
+       {"DATA_DIR", "MOUNTPOINT", "-f", "-o", "--version", "mode=", "gid=", "run_as="}) {
     EXPECT_TRUE(names(exit.text, word)) << word;
   }
 }

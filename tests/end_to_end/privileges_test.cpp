@@ -1,0 +1,391 @@
+// The privileges of the running daemon, and what follows from them for its two processes.
+#include "tests/support/privileges.hpp"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sysexits.h>
+
+#include "collector/unique_fd.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/data_directory.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/paths.hpp"
+#include "tests/support/stats_mount.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+using collector::UniqueFd;
+
+constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
+constexpr auto no_capability = "0000000000000000";
+constexpr auto only_dac_read_search = "0000000000000004";
+constexpr auto only_sys_admin = "0000000000200000";
+constexpr auto sys_admin_and_dac_read_search = "0000000000200004";
+
+/// A field of /proc/<pid>/status, its words separated by single blanks.
+std::string status_field(pid_t pid, const std::string& name) {
+  std::istringstream status{read_file("/proc/" + std::to_string(pid) + "/status").text};
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(name + ":")) {
+      std::istringstream words{line.substr(name.size() + 1)};
+      std::string value;
+      for (std::string word; words >> word;) {
+        value += (value.empty() ? "" : " ") + word;
+      }
+      return value;
+    }
+  }
+  throw std::runtime_error{"no field " + name + " of process " + std::to_string(pid)};
+}
+
+bool exists(pid_t pid) {
+  return std::filesystem::exists("/proc/" + std::to_string(pid));
+}
+
+/// Eventually: the worker may answer while its keeper is still giving up what it has.
+void expect_capabilities(pid_t pid, const std::string& permitted) {
+  EXPECT_TRUE(eventually([&] { return status_field(pid, "CapPrm") == permitted; }))
+      << status_field(pid, "CapPrm");
+  EXPECT_EQ(status_field(pid, "CapEff"), permitted);
+  EXPECT_EQ(status_field(pid, "CapInh"), no_capability);
+  EXPECT_EQ(status_field(pid, "CapAmb"), no_capability);
+  EXPECT_EQ(status_field(pid, "CapBnd"), no_capability);
+  EXPECT_EQ(status_field(pid, "NoNewPrivs"), "1");
+}
+
+/// The service manager's end of sd_notify(3).
+class NotifySocket {
+ public:
+  explicit NotifySocket(const std::filesystem::path& path)
+      : socket_{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)} {
+    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+    path.string().copy(&address.sun_path[0], sizeof address.sun_path - 1);
+    const timeval patience{.tv_sec = 10, .tv_usec = 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const void* const generic = &address;
+    if (::bind(socket_.get(), static_cast<const sockaddr*>(generic), sizeof address) != 0) {
+      throw std::runtime_error{"cannot bind " + path.string()};
+    }
+  }
+
+  [[nodiscard]] std::string receive() const {
+    std::array<char, 4096> buffer{};
+    const auto length = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    return {buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0))};
+  }
+
+ private:
+  UniqueFd socket_;
+};
+
+class Privileges : public EndToEndTest {
+ protected:
+  void TearDown() override {
+    while (::umount2(mountpoint.path().c_str(), MNT_DETACH) == 0) {
+    }
+  }
+
+  [[nodiscard]] ChildProcess start(const std::vector<std::string>& options = {}) const {
+    std::vector<std::string> arguments{std::string{paths::statsfs}, "-f", data.path(),
+                                       mountpoint.path()};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    auto daemon = ChildProcess::spawn(arguments);
+    EXPECT_TRUE(eventually([&] { return is_mounted(mountpoint.path()); })) << daemon.captured_err();
+    return daemon;
+  }
+
+  /// A start that fails: its status and its one line.
+  void expect_failure(const std::vector<std::string>& command, int status,
+                      const std::string& words) const {
+    const auto result = run(command);
+    EXPECT_EQ(result.status.code, status) << result.err;
+    EXPECT_TRUE(result.err.starts_with("hypeman-statsfs: ")) << result.err;
+    EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << result.err;
+    EXPECT_NE(result.err.find(words), std::string::npos) << result.err;
+    EXPECT_FALSE(in_mount_table());
+  }
+
+  [[nodiscard]] bool in_mount_table() const {
+    return read_file("/proc/self/mounts").text.find(mountpoint.path().string() + " ") !=
+           std::string::npos;
+  }
+
+  static int stop(ChildProcess& daemon) {
+    daemon.send_signal(SIGTERM);
+    const auto status = daemon.wait(std::chrono::seconds{10});
+    return status ? status->code : -1;
+  }
+
+  DataDirectory data;
+  TemporaryDirectory mountpoint;
+};
+
+TEST_F(Privileges, WorkerHasNoneButToReadAll) {
+  const StatsMount mount{data.path()};
+  const auto worker = mount.worker_pid();
+  const auto user = run({"id", "-u", "hypeman-statsfs"});
+  const auto uid = user.status.success() ? user.out.substr(0, user.out.find('\n')) : "65534";
+  EXPECT_EQ(status_field(worker, "Uid"), uid + " " + uid + " " + uid + " " + uid);
+  EXPECT_NE(status_field(worker, "Gid").substr(0, 2), "0 ");
+  EXPECT_EQ(status_field(worker, "Groups"), "");
+  EXPECT_EQ(status_field(worker, "Seccomp"), "2");
+  expect_capabilities(worker, only_dac_read_search);
+}
+
+TEST_F(Privileges, WorkerHoldsNoFileThatItCouldWriteTo) {
+  const StatsMount mount{data.path()};
+  const auto directory = "/proc/" + std::to_string(mount.worker_pid()) + "/fd";
+  for (const auto& name : list(directory)) {
+    const auto target = std::filesystem::read_symlink(directory + "/" + name).string();
+    struct stat link {};
+    ASSERT_EQ(::lstat((directory + "/" + name).c_str(), &link), 0);
+    // The standard streams are the test's: here /dev/null and memory that it looks at afterwards.
+    if ((link.st_mode & S_IWUSR) != 0 && std::stoi(name) > STDERR_FILENO) {
+      EXPECT_TRUE(target == "/dev/fuse" || target == "anon_inode:[eventfd]") << target;
+    }
+  }
+}
+
+TEST_F(Privileges, KeeperHasNoneButToUnmount) {
+  StatsMount mount{data.path()};
+  expect_capabilities(mount.daemon().pid(), only_sys_admin);
+  const auto directory = "/proc/" + std::to_string(mount.daemon().pid()) + "/fd";
+  EXPECT_EQ(list(directory).size(), 4U) << "more than the standard streams and a pipe";
+}
+
+TEST_F(Privileges, LandlockHoldsInTheRunningWorker) {
+  const StatsMount mount{data.path()};
+  ASSERT_TRUE(mount.instances().empty());
+  // By every other measure it might read this.
+  const TemporaryDirectory elsewhere;
+  std::filesystem::remove(data.guests());
+  std::filesystem::create_directory_symlink(elsewhere.path(), data.guests());
+  data.write({.id = id});
+  EXPECT_THROW(static_cast<void>(list(mount.path())), std::filesystem::filesystem_error);
+  EXPECT_EQ(mount.read(id, "allocated_vcpus").error, EACCES);
+}
+
+TEST_F(Privileges, InstancesMayBeBehindASymlinkFromTheStart) {
+  data.write({.id = id});
+  const TemporaryDirectory elsewhere;
+  std::filesystem::rename(data.guests(), elsewhere.path() / "guests");
+  std::filesystem::create_directory_symlink(elsewhere.path() / "guests", data.guests());
+  const StatsMount mount{data.path()};
+  EXPECT_EQ(mount.value(id, "allocated_vcpus"), "2");
+}
+
+TEST_F(Privileges, DataDirectoryMayBeRootsAlone) {
+  const auto process = start_stand_in(data.socket(id));
+  data.write(running_record(id, process.pid(), data.socket(id)));
+  for (const auto& path : {data.path(), data.guests(), data.instance(id)}) {
+    ASSERT_EQ(::chmod(path.c_str(), 0700), 0);
+  }
+  ASSERT_EQ(::chmod(data.metadata(id).c_str(), 0600), 0);
+  const StatsMount mount{data.path()};
+  EXPECT_EQ(mount.value(id, "allocated_vcpus"), "2");
+  EXPECT_GT(mount.number(id, "memory_rss_bytes"), 0U);
+  EXPECT_EQ(mount.instances(), std::vector<std::string>{id});
+}
+
+TEST_F(Privileges, UserCanBeNamed) {
+  const StatsMount mount{data.path(), {"-o", "run_as=daemon"}};
+  EXPECT_EQ(status_field(mount.worker_pid(), "Uid"), "1 1 1 1");
+  expect_capabilities(mount.worker_pid(), only_dac_read_search);
+}
+
+TEST_F(Privileges, UnknownUserIsRefused) {
+  expect_failure(
+      {std::string{paths::statsfs}, data.path(), mountpoint.path(), "-o", "run_as=nosuchuser"},
+      EX_USAGE, "run_as=nosuchuser: no such user");
+}
+
+TEST_F(Privileges, WithoutThePowerToChangeTheUserItSaysSo) {
+  const std::vector<std::string> command{"setpriv", "--bounding-set=-setuid,-setgid",
+                                         std::string{paths::statsfs}, data.path(),
+                                         mountpoint.path()};
+  expect_failure(command, EX_NOPERM, "CAP_SETUID");
+  auto as_it_is = command;
+  as_it_is.insert(as_it_is.end(), {"-o", "run_as=root"});
+  const auto started = run(as_it_is);
+  EXPECT_TRUE(started.status.success()) << started.err;
+  EXPECT_TRUE(is_mounted(mountpoint.path()));
+  EXPECT_TRUE(run({"umount", mountpoint.path()}).status.success());
+}
+
+TEST_F(Privileges, WithoutThePowerToReadAllItSaysSoWhereThatIsNeeded) {
+  const std::vector<std::string> command{"setpriv", "--bounding-set=-dac_read_search,-dac_override",
+                                         std::string{paths::statsfs}, data.path(),
+                                         mountpoint.path()};
+  ASSERT_EQ(::chmod(data.path().c_str(), 0700), 0);
+  expect_failure(command, EX_NOINPUT, "CAP_DAC_READ_SEARCH");
+  ASSERT_EQ(::chmod(data.path().c_str(), 0755), 0);
+  EXPECT_TRUE(run(command).status.success());
+  EXPECT_TRUE(run({"umount", mountpoint.path()}).status.success());
+}
+
+TEST_F(Privileges, WhatItCannotGiveUpIsLoggedOnce) {
+  auto daemon =
+      ChildProcess::spawn({"setpriv", "--bounding-set=-setpcap", std::string{paths::statsfs}, "-f",
+                           data.path(), mountpoint.path()});
+  ASSERT_TRUE(eventually([&] { return is_mounted(mountpoint.path()); })) << daemon.captured_err();
+  EXPECT_EQ(stop(daemon), EX_OK);
+  EXPECT_NE(daemon.captured_err().find("CAP_SETPCAP"), std::string::npos);
+  EXPECT_EQ(daemon.captured_err().find('\n'), daemon.captured_err().size() - 1);
+}
+
+TEST_F(Privileges, HiddenProcessesAreSeenThroughTheGroupOfProc) {
+  const auto process = start_stand_in(data.socket(id));
+  data.write(running_record(id, process.pid(), data.socket(id)));
+  for (const auto* const options : {"hidepid=invisible", "hidepid=noaccess,gid=12345"}) {
+    const auto result =
+        run({"unshare", "--mount", "sh", "-ec",
+             "mount -t proc -o \"$5\" proc /proc\n"
+             "\"$1\" \"$2\" \"$3\"\n"
+             "cat \"$3/$4/memory_rss_bytes\"\n"
+             "umount \"$3\"",
+             "sh", std::string{paths::statsfs}, data.path(), mountpoint.path(), id, options});
+    ASSERT_TRUE(result.status.success()) << options << ": " << result.err;
+    EXPECT_GT(std::stoull(result.out), 0U) << options;
+  }
+}
+
+TEST_F(Privileges, ProcessesThatStayHiddenAreAnErrorAndNotZero) {
+  expect_failure({"unshare", "--mount", "sh", "-ec",
+                  "mount -t proc -o hidepid=ptraceable proc /proc\n"
+                  "exec \"$1\" \"$2\" \"$3\"",
+                  "sh", std::string{paths::statsfs}, data.path(), mountpoint.path()},
+                 EX_NOINPUT, "hidepid");
+}
+
+TEST_F(Privileges, EndOfTheWorkerUnmountsAndFails) {
+  data.write({.id = id});
+  for (const bool held : {false, true}) {
+    auto daemon = start();
+    UniqueFd file;
+    if (held) {
+      file =
+          UniqueFd{::open((mountpoint.path() / id / "stats.json").c_str(), O_RDONLY | O_CLOEXEC)};
+    }
+    ASSERT_EQ(::kill(worker_of(daemon.pid()), SIGKILL), 0);
+    const auto status = daemon.wait(std::chrono::seconds{10});
+    ASSERT_TRUE(status) << "the keeper does not end";
+    EXPECT_EQ(status->code, EX_SOFTWARE);
+    EXPECT_FALSE(in_mount_table());
+    EXPECT_EQ(daemon.captured_err(),
+              "hypeman-statsfs: error: the process that serves was ended by signal 9 (Killed); "
+              "unmounted, start it again\n");
+  }
+}
+
+TEST_F(Privileges, WorkerEndsWithItsKeeper) {
+  data.write({.id = id});
+  auto killed = start();
+  const auto worker = worker_of(killed.pid());
+  killed.send_signal(SIGKILL);
+  ASSERT_TRUE(killed.wait(std::chrono::seconds{10}));
+  EXPECT_TRUE(eventually([&] { return !exists(worker); }, std::chrono::seconds{5}));
+
+  auto daemon = start();
+  EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n");
+  EXPECT_EQ(stop(daemon), EX_OK);
+}
+
+TEST_F(Privileges, SignalsToTheWorkerAreTheKeepersToTake) {
+  auto daemon = start();
+  const auto worker = worker_of(daemon.pid());
+  // As a service manager does it, and Ctrl-C: to all processes of the service at once.
+  ASSERT_EQ(::kill(worker, SIGTERM), 0);
+  ASSERT_EQ(::kill(worker, SIGINT), 0);
+  EXPECT_FALSE(daemon.wait(std::chrono::milliseconds{100}));
+  EXPECT_EQ(stop(daemon), EX_OK);
+  EXPECT_FALSE(in_mount_table());
+}
+
+TEST_F(Privileges, MountpointBehindAClosedDirectoryIsUnmounted) {
+  const auto closed = mountpoint.path() / "closed";
+  const auto inner = closed / "stats";
+  std::filesystem::create_directories(inner);
+  ASSERT_EQ(::chmod(closed.c_str(), 0700), 0);
+  ASSERT_EQ(::chown(closed.c_str(), 1, 1), 0);
+  auto daemon = ChildProcess::spawn({std::string{paths::statsfs}, "-f", data.path(), inner});
+  ASSERT_TRUE(eventually([&] { return is_mounted(inner); })) << daemon.captured_err();
+  expect_capabilities(daemon.pid(), sys_admin_and_dac_read_search);
+  EXPECT_EQ(stop(daemon), EX_OK);
+  EXPECT_FALSE(is_mounted(inner));
+}
+
+TEST_F(Privileges, ReadyMeansThatTheMountAnswers) {
+  data.write({.id = id});
+  const TemporaryDirectory sockets;
+  const NotifySocket manager{sockets.path() / "notify"};
+  SpawnOptions options;
+  options.environment["NOTIFY_SOCKET"] = sockets.path() / "notify";
+  auto daemon = ChildProcess::spawn(
+      {std::string{paths::statsfs}, "-f", data.path(), mountpoint.path()}, options);
+  EXPECT_EQ(manager.receive(), "READY=1\nSTATUS=Mounted at " + mountpoint.path().string());
+  EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n");
+  EXPECT_EQ(stop(daemon), EX_OK);
+  EXPECT_EQ(manager.receive(), "STOPPING=1\nSTATUS=Unmounting");
+}
+
+TEST_F(Privileges, ReadyIsNotSaidOfAStartThatFails) {
+  const TemporaryDirectory sockets;
+  const NotifySocket manager{sockets.path() / "notify"};
+  SpawnOptions options;
+  options.environment["NOTIFY_SOCKET"] = sockets.path() / "notify";
+  const auto result = run({"setpriv", "--bounding-set=-setuid", std::string{paths::statsfs}, "-f",
+                           data.path(), mountpoint.path()},
+                          options);
+  EXPECT_EQ(result.status.code, EX_NOPERM) << result.err;
+  EXPECT_EQ(manager.receive(), "STOPPING=1\nSTATUS=Unmounting");
+}
+
+TEST_F(Privileges, LogOutlivesARestartOfSyslogd) {
+  // In a /dev of its own, where the test may be the system's syslogd.
+  const auto result =
+      run({"unshare", "--mount", "sh", "-ec",
+           "mount -t tmpfs none /mnt\n"
+           "cp -a /dev/null /dev/fuse /dev/urandom /mnt\n"
+           "mount --move /mnt /dev\n"
+           "tell() { mkdir \"$2/guests/$4\"; echo '{' > \"$2/guests/$4/metadata.json\"; "
+           "ls \"$3\" > /dev/null; }\n"
+           "for round in 1 2; do\n"
+           "  rm -f /dev/log\n"
+           "  socat -u UNIX-RECV:/dev/log,mode=666 OPEN:/dev/log$round,creat & syslogd=$!\n"
+           "  while ! [ -S /dev/log ]; do sleep 0.01; done\n"
+           "  [ $round = 2 ] || \"$1\" \"$2\" \"$3\"\n"
+           "  tell \"$1\" \"$2\" \"$3\" instance$round\n"
+           "  for i in $(seq 300); do grep -q instance$round /dev/log$round && break; sleep 0.01; "
+           "done\n"
+           "  kill $syslogd; wait $syslogd || :\n"
+           "done\n"
+           "umount \"$3\"\n"
+           "cat /dev/log1; echo; cat /dev/log2",
+           "sh", std::string{paths::statsfs}, data.path(), mountpoint.path()});
+  EXPECT_TRUE(result.status.success()) << result.err;
+  EXPECT_NE(result.out.find("instance1"), std::string::npos) << result.out << result.err;
+  EXPECT_NE(result.out.find("instance2"), std::string::npos) << result.out << result.err;
+}
+
+}  // namespace
+}  // namespace hypeman::tests
