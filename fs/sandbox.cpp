@@ -1,5 +1,7 @@
 #include "fs/sandbox.hpp"
 
+#include <sys/capability.h>
+
 #include <array>
 
 #include "fs/landlock.hpp"
@@ -13,7 +15,7 @@ tl::expected<void, std::string> enter(const Sandbox& sandbox, spdlog::logger& lo
   }
   // Hypeman may keep its data directory from everybody but root.
   constexpr std::array kept{cap_value_t{CAP_DAC_READ_SEARCH}};
-  const auto changed = change_user(sandbox.user, sandbox.groups).and_then([&] {
+  auto changed = change_user(sandbox.user, sandbox.groups).and_then([&] {
     return keep_capabilities(kept, kept);
   });
   if (!changed) {

@@ -1,6 +1,7 @@
 #include "fs/worker.hpp"
 
 #include <ctime>
+#include <system_error>
 
 #include <sysexits.h>
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <string>
 #include <utility>
+
+#include <tl/expected.hpp>
 
 #include "collector/host.hpp"
 #include "collector/unique_fd.hpp"

@@ -8,9 +8,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -58,8 +58,10 @@ std::string status_field(pid_t pid, const std::string& name) {
   throw std::runtime_error{"no field " + name + " of process " + std::to_string(pid)};
 }
 
-bool exists(pid_t pid) {
-  return std::filesystem::exists("/proc/" + std::to_string(pid));
+/// Whether the process runs: a dead one may wait for whoever has inherited it.
+bool runs(pid_t pid) {
+  const auto status = read_file("/proc/" + std::to_string(pid) + "/status").text;
+  return !status.empty() && status.find("State:\tZ") == std::string::npos;
 }
 
 /// Eventually: the worker may answer while its keeper is still giving up what it has.
@@ -80,6 +82,8 @@ class NotifySocket {
       : socket_{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)} {
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
     path.string().copy(&address.sun_path[0], sizeof address.sun_path - 1);
+    const int enabled = 1;
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_PASSCRED, &enabled, sizeof enabled);
     const timeval patience{.tv_sec = 10, .tv_usec = 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     const void* const generic = &address;
@@ -88,10 +92,25 @@ class NotifySocket {
     }
   }
 
-  [[nodiscard]] std::string receive() const {
-    std::array<char, 4096> buffer{};
-    const auto length = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-    return {buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0))};
+  /// A message of `sender`; empty if there is none for ten seconds, or it is another process's.
+  [[nodiscard]] std::string receive_from(pid_t sender) const {
+    std::array<char, 4096> text{};
+    iovec part{.iov_base = text.data(), .iov_len = text.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const auto length = ::recvmsg(socket_.get(), &message, 0);
+    const auto* const header = CMSG_FIRSTHDR(&message);
+    ucred credentials{};
+    if (length < 0 || header == nullptr || header->cmsg_type != SCM_CREDENTIALS) {
+      return {};
+    }
+    std::memcpy(&credentials, CMSG_DATA(header), sizeof credentials);
+    return credentials.pid == sender ? std::string{text.data(), static_cast<std::size_t>(length)}
+                                     : "";
   }
 
  private:
@@ -154,11 +173,12 @@ TEST_F(Privileges, WorkerHasNoneButToReadAll) {
 
 TEST_F(Privileges, WorkerHoldsNoFileThatItCouldWriteTo) {
   const StatsMount mount{data.path()};
-  const auto directory = "/proc/" + std::to_string(mount.worker_pid()) + "/fd";
+  const auto directory = std::filesystem::path{"/proc"} / std::to_string(mount.worker_pid()) / "fd";
   for (const auto& name : list(directory)) {
-    const auto target = std::filesystem::read_symlink(directory + "/" + name).string();
+    const auto path = directory / name;
+    const auto target = std::filesystem::read_symlink(path).string();
     struct stat link {};
-    ASSERT_EQ(::lstat((directory + "/" + name).c_str(), &link), 0);
+    ASSERT_EQ(::lstat(path.c_str(), &link), 0);
     // The standard streams are the test's: here /dev/null and memory that it looks at afterwards.
     if ((link.st_mode & S_IWUSR) != 0 && std::stoi(name) > STDERR_FILENO) {
       EXPECT_TRUE(target == "/dev/fuse" || target == "anon_inode:[eventfd]") << target;
@@ -256,24 +276,26 @@ TEST_F(Privileges, WhatItCannotGiveUpIsLoggedOnce) {
 TEST_F(Privileges, HiddenProcessesAreSeenThroughTheGroupOfProc) {
   const auto process = start_stand_in(data.socket(id));
   data.write(running_record(id, process.pid(), data.socket(id)));
+  const std::string script =
+      "mount -t proc -o \"$5\" proc /proc\n"
+      "\"$1\" \"$2\" \"$3\"\n"
+      "cat \"$3/$4/memory_rss_bytes\"\n"
+      "umount \"$3\"";
   for (const auto* const options : {"hidepid=invisible", "hidepid=noaccess,gid=12345"}) {
     const auto result =
-        run({"unshare", "--mount", "sh", "-ec",
-             "mount -t proc -o \"$5\" proc /proc\n"
-             "\"$1\" \"$2\" \"$3\"\n"
-             "cat \"$3/$4/memory_rss_bytes\"\n"
-             "umount \"$3\"",
-             "sh", std::string{paths::statsfs}, data.path(), mountpoint.path(), id, options});
+        run({"unshare", "--mount", "sh", "-ec", script, "sh", std::string{paths::statsfs},
+             data.path(), mountpoint.path(), id, options});
     ASSERT_TRUE(result.status.success()) << options << ": " << result.err;
     EXPECT_GT(std::stoull(result.out), 0U) << options;
   }
 }
 
 TEST_F(Privileges, ProcessesThatStayHiddenAreAnErrorAndNotZero) {
-  expect_failure({"unshare", "--mount", "sh", "-ec",
-                  "mount -t proc -o hidepid=ptraceable proc /proc\n"
-                  "exec \"$1\" \"$2\" \"$3\"",
-                  "sh", std::string{paths::statsfs}, data.path(), mountpoint.path()},
+  const std::string script =
+      "mount -t proc -o hidepid=ptraceable proc /proc\n"
+      "exec \"$1\" \"$2\" \"$3\"";
+  expect_failure({"unshare", "--mount", "sh", "-ec", script, "sh", std::string{paths::statsfs},
+                  data.path(), mountpoint.path()},
                  EX_NOINPUT, "hidepid");
 }
 
@@ -306,7 +328,7 @@ TEST_F(Privileges, WorkerEndsWithItsKeeper) {
   const auto worker = worker_of(killed.pid());
   killed.send_signal(SIGKILL);
   ASSERT_TRUE(killed.wait(std::chrono::seconds{10}));
-  EXPECT_TRUE(eventually([&] { return !exists(worker); }, std::chrono::seconds{5}));
+  EXPECT_TRUE(eventually([&] { return !runs(worker); }, std::chrono::seconds{5}));
 
   auto daemon = start();
   EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n");
@@ -345,10 +367,12 @@ TEST_F(Privileges, ReadyMeansThatTheMountAnswers) {
   options.environment["NOTIFY_SOCKET"] = sockets.path() / "notify";
   auto daemon = ChildProcess::spawn(
       {std::string{paths::statsfs}, "-f", data.path(), mountpoint.path()}, options);
-  EXPECT_EQ(manager.receive(), "READY=1\nSTATUS=Mounted at " + mountpoint.path().string());
+  // From the process that was started: a service manager listens to no other (NotifyAccess=main).
+  EXPECT_EQ(manager.receive_from(daemon.pid()),
+            "READY=1\nSTATUS=Mounted at " + mountpoint.path().string());
   EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n");
   EXPECT_EQ(stop(daemon), EX_OK);
-  EXPECT_EQ(manager.receive(), "STOPPING=1\nSTATUS=Unmounting");
+  EXPECT_EQ(manager.receive_from(daemon.pid()), "STOPPING=1\nSTATUS=Unmounting");
 }
 
 TEST_F(Privileges, ReadyIsNotSaidOfAStartThatFails) {
@@ -356,35 +380,40 @@ TEST_F(Privileges, ReadyIsNotSaidOfAStartThatFails) {
   const NotifySocket manager{sockets.path() / "notify"};
   SpawnOptions options;
   options.environment["NOTIFY_SOCKET"] = sockets.path() / "notify";
-  const auto result = run({"setpriv", "--bounding-set=-setuid", std::string{paths::statsfs}, "-f",
+  auto daemon =
+      ChildProcess::spawn({"setpriv", "--bounding-set=-setuid", std::string{paths::statsfs}, "-f",
                            data.path(), mountpoint.path()},
                           options);
-  EXPECT_EQ(result.status.code, EX_NOPERM) << result.err;
-  EXPECT_EQ(manager.receive(), "STOPPING=1\nSTATUS=Unmounting");
+  const auto status = daemon.wait(std::chrono::seconds{10});
+  ASSERT_TRUE(status) << "the daemon does not end";
+  EXPECT_EQ(status->code, EX_NOPERM) << daemon.captured_err();
+  EXPECT_EQ(manager.receive_from(daemon.pid()), "STOPPING=1\nSTATUS=Unmounting");
 }
 
 TEST_F(Privileges, LogOutlivesARestartOfSyslogd) {
   // In a /dev of its own, where the test may be the system's syslogd.
-  const auto result =
-      run({"unshare", "--mount", "sh", "-ec",
-           "mount -t tmpfs none /mnt\n"
-           "cp -a /dev/null /dev/fuse /dev/urandom /mnt\n"
-           "mount --move /mnt /dev\n"
-           "tell() { mkdir \"$2/guests/$4\"; echo '{' > \"$2/guests/$4/metadata.json\"; "
-           "ls \"$3\" > /dev/null; }\n"
-           "for round in 1 2; do\n"
-           "  rm -f /dev/log\n"
-           "  socat -u UNIX-RECV:/dev/log,mode=666 OPEN:/dev/log$round,creat & syslogd=$!\n"
-           "  while ! [ -S /dev/log ]; do sleep 0.01; done\n"
-           "  [ $round = 2 ] || \"$1\" \"$2\" \"$3\"\n"
-           "  tell \"$1\" \"$2\" \"$3\" instance$round\n"
-           "  for i in $(seq 300); do grep -q instance$round /dev/log$round && break; sleep 0.01; "
-           "done\n"
-           "  kill $syslogd; wait $syslogd || :\n"
-           "done\n"
-           "umount \"$3\"\n"
-           "cat /dev/log1; echo; cat /dev/log2",
-           "sh", std::string{paths::statsfs}, data.path(), mountpoint.path()});
+  const std::string script =
+      "mount -t tmpfs none /mnt\n"
+      "cp -a /dev/null /dev/fuse /dev/urandom /mnt\n"
+      "mount --move /mnt /dev\n"
+      "for round in 1 2; do\n"
+      "  rm -f /dev/log\n"
+      "  socat -u UNIX-RECV:/dev/log,mode=666 OPEN:/dev/log$round,creat & syslogd=$!\n"
+      "  until [ -S /dev/log ]; do sleep 0.01; done\n"
+      "  [ $round = 2 ] || \"$1\" \"$2\" \"$3\"\n"
+      "  mkdir \"$2/guests/instance$round\"\n"
+      "  echo '{' > \"$2/guests/instance$round/metadata.json\"\n"
+      "  ls \"$3\" > /dev/null\n"
+      "  for i in $(seq 300); do\n"
+      "    ! grep -q instance$round /dev/log$round || break\n"
+      "    sleep 0.01\n"
+      "  done\n"
+      "  kill $syslogd; wait $syslogd || :\n"
+      "done\n"
+      "umount \"$3\"\n"
+      "cat /dev/log1; echo; cat /dev/log2";
+  const auto result = run({"unshare", "--mount", "sh", "-ec", script, "sh",
+                           std::string{paths::statsfs}, data.path(), mountpoint.path()});
   EXPECT_TRUE(result.status.success()) << result.err;
   EXPECT_NE(result.out.find("instance1"), std::string::npos) << result.out << result.err;
   EXPECT_NE(result.out.find("instance2"), std::string::npos) << result.out << result.err;
