@@ -76,7 +76,7 @@ Result<NetworkTraffic> Instance::measure_network() {
   // Twice, because a restart makes a new TAP of the same name.
   Result<NetworkTraffic> traffic;
   for (int attempt = 0; attempt < 2; ++attempt) {
-    const auto pinned = files_->tap(host_.sys.get(), tap_name(id()));
+    const auto pinned = files_->tap(host_.sys.get(), id());
     if (!pinned) {
       return tl::unexpected{pinned.error()};
     }

@@ -28,8 +28,9 @@ class Instance {
   [[nodiscard]] const std::string& id() const { return metadata_file_.id(); }
 
   /// As MetadataFile::current().
-  [[nodiscard]] Result<std::shared_ptr<const Metadata>> metadata() {
-    return metadata_file_.current();
+  [[nodiscard]] Result<std::shared_ptr<const Metadata>> metadata(
+      MetadataFile::Directory directory = MetadataFile::Directory::unseen) {
+    return metadata_file_.current(directory);
   }
 
   /// Measures now, by the metadata of now. ENOENT: it is no instance any more; anything else: its

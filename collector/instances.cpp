@@ -13,7 +13,7 @@
 
 namespace hypeman::collector {
 
-Result<FoundInstance> Instances::find(std::string_view id) {
+Result<FoundInstance> Instances::find(std::string_view id, MetadataFile::Directory directory) {
   if (!is_instance_id(id)) {
     return failure(ENOENT);
   }
@@ -28,7 +28,7 @@ Result<FoundInstance> Instances::find(std::string_view id) {
   if (is_new) {
     instance = std::make_shared<Instance>(host_, std::string{id});
   }
-  auto metadata = instance->metadata();
+  auto metadata = instance->metadata(directory);
   const bool exists = metadata || metadata.error() != std::errc::no_such_file_or_directory;
   if (is_new && exists) {
     const std::unique_lock lock{mutex_};
@@ -48,37 +48,45 @@ Result<FoundInstance> Instances::find(std::string_view id) {
   return FoundInstance{.instance = std::move(instance), .metadata = *std::move(metadata)};
 }
 
-Result<std::vector<std::string>> Instances::candidates() const {
-  // Those that are known are asked too: a fork hides a directory for a moment.
-  std::vector<std::string> ids;
-  {
-    const std::shared_lock lock{mutex_};
-    for (const auto& [id, instance] : known_) {
-      ids.push_back(id);
-    }
-  }
+Result<std::vector<Instances::Candidate>> Instances::candidates() const {
+  std::vector<Candidate> candidates;
   const auto listed = for_each_entry(
       host_.data_dir.get(), "guests", [&](std::string_view name, unsigned char type) {
         if ((type == DT_DIR || type == DT_UNKNOWN) && is_instance_id(name)) {
-          ids.emplace_back(name);
+          candidates.push_back({.id = std::string{name},
+                                .directory = type == DT_DIR ? MetadataFile::Directory::seen
+                                                            : MetadataFile::Directory::unseen});
         }
       });
   if (!listed && listed.error() != std::errc::no_such_file_or_directory) {
     return tl::unexpected{listed.error()};
   }
-  std::ranges::sort(ids);
-  const auto repeated = std::ranges::unique(ids);
-  ids.erase(repeated.begin(), repeated.end());
-  return ids;
+  std::ranges::sort(candidates, {}, &Candidate::id);
+
+  // Those that are known are asked too: a fork hides a directory for a moment.
+  std::vector<Candidate> hidden;
+  {
+    const std::shared_lock lock{mutex_};
+    for (const auto& [id, instance] : known_) {
+      if (!std::ranges::binary_search(candidates, id, {}, &Candidate::id)) {
+        hidden.push_back({.id = id, .directory = MetadataFile::Directory::unseen});
+      }
+    }
+  }
+  if (!hidden.empty()) {
+    std::ranges::move(hidden, std::back_inserter(candidates));
+    std::ranges::sort(candidates, {}, &Candidate::id);
+  }
+  return candidates;
 }
 
 Result<std::vector<FoundInstance>> Instances::list() {
-  return candidates().map([&](const std::vector<std::string>& ids) {
+  return candidates().map([&](const std::vector<Candidate>& candidates) {
     std::vector<FoundInstance> instances;
-    instances.reserve(ids.size());
-    for (const auto& id : ids) {
+    instances.reserve(candidates.size());
+    for (const auto& [id, directory] : candidates) {
       // One that cannot be read hides no other.
-      if (auto found = find(id)) {
+      if (auto found = find(id, directory)) {
         instances.push_back(*std::move(found));
       }
     }
@@ -86,11 +94,11 @@ Result<std::vector<FoundInstance>> Instances::list() {
   });
 }
 
-std::vector<Sample> Instances::running_samples(std::span<const std::string> ids) {
+std::vector<Sample> Instances::running_samples(std::span<const Candidate> candidates) {
   std::vector<Sample> samples;
-  samples.reserve(ids.size());
-  for (const auto& id : ids) {
-    const auto found = find(id);
+  samples.reserve(candidates.size());
+  for (const auto& [id, directory] : candidates) {
+    const auto found = find(id, directory);
     if (found && found->metadata->process) {
       if (auto sample = found->instance->measure(found->metadata); sample.running) {
         samples.push_back(std::move(sample));
@@ -101,24 +109,24 @@ std::vector<Sample> Instances::running_samples(std::span<const std::string> ids)
 }
 
 Result<std::vector<Sample>> Instances::running_samples() {
-  return candidates().map([&](const std::vector<std::string>& ids) {
+  return candidates().map([&](const std::vector<Candidate>& candidates) {
     // Nearly all of the time goes to system calls, which other processors can do just as well; a
     // few of them, for a host is there for its VMs.
     constexpr std::size_t most_threads = 4;
     constexpr std::size_t worth_a_thread = 100;
     const auto threads = std::clamp<std::size_t>(
-        ids.size() / worth_a_thread, 1,
+        candidates.size() / worth_a_thread, 1,
         std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, most_threads));
-    const auto share = ids.size() / threads + 1;
+    const auto share = candidates.size() / threads + 1;
     std::vector<std::future<std::vector<Sample>>> others;
-    std::span<const std::string> rest{ids};
+    std::span<const Candidate> rest{candidates};
     for (; rest.size() > share; rest = rest.subspan(share)) {
       others.push_back(std::async(
           std::launch::async, [this, part = rest.first(share)] { return running_samples(part); }));
     }
     const auto last = running_samples(rest);
     std::vector<Sample> samples;
-    samples.reserve(ids.size());
+    samples.reserve(candidates.size());
     for (auto& part : others) {
       std::ranges::move(part.get(), std::back_inserter(samples));
     }

@@ -31,7 +31,9 @@ class Instances {
   explicit Instances(const Host& host) : host_{host} {}
 
   /// ENOENT: there is no such instance now. Anything else: its metadata cannot be read.
-  [[nodiscard]] Result<FoundInstance> find(std::string_view id);
+  [[nodiscard]] Result<FoundInstance> find(std::string_view id) {
+    return find(id, MetadataFile::Directory::unseen);
+  }
 
   /// The instance that owns the name: of several with the same name, the one created first. An
   /// owner keeps its name until it does not carry it any more, or until the next listing of names,
@@ -55,9 +57,16 @@ class Instances {
   template <class Value>
   using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
 
-  /// All IDs that may be those of instances, sorted.
-  [[nodiscard]] Result<std::vector<std::string>> candidates() const;
-  [[nodiscard]] std::vector<Sample> running_samples(std::span<const std::string> ids);
+  /// What may be an instance.
+  struct Candidate {
+    std::string id;
+    MetadataFile::Directory directory;
+  };
+
+  [[nodiscard]] Result<FoundInstance> find(std::string_view id, MetadataFile::Directory directory);
+  /// All of them, by ID.
+  [[nodiscard]] Result<std::vector<Candidate>> candidates() const;
+  [[nodiscard]] std::vector<Sample> running_samples(std::span<const Candidate> candidates);
 
   const Host& host_;
   mutable std::shared_mutex mutex_;

@@ -1,6 +1,7 @@
 #include "collector/metadata_file.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -17,6 +18,17 @@ constexpr std::size_t max_metadata_bytes = std::size_t{1} << 20;
 
 bool equal(const timespec& a, const timespec& b) {
   return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/// ELOOP if `path` is a symlink, which must not be followed even if only to look: it may lead to a
+/// file system that does not answer. 0 if it is something else; otherwise why it cannot be told.
+/// readlink(2) is the cheapest call that tells.
+int symlink_error(int directory, const std::string& path) {
+  char target = 0;
+  if (::readlinkat(directory, path.c_str(), &target, sizeof target) >= 0) {
+    return ELOOP;
+  }
+  return errno == EINVAL ? 0 : errno;
 }
 
 }  // namespace
@@ -54,19 +66,14 @@ MetadataFile::MetadataFile(const Host& host, std::string id)
       directory_{"guests/" + id_},
       path_{directory_ + "/metadata.json"} {}
 
-Result<std::shared_ptr<const Metadata>> MetadataFile::current() {
+Result<std::shared_ptr<const Metadata>> MetadataFile::current(Directory directory) {
+  int error = directory == Directory::seen ? 0 : symlink_error(host_.data_dir.get(), directory_);
   struct stat status {};
-  const auto look = [&](const std::string& path) {
-    return ::fstatat(host_.data_dir.get(), path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
-  };
-  // The directory too: a symlink in its place would lead to a file that is not to be followed.
-  bool found = look(directory_);
-  int error = found ? 0 : errno;
-  if (found) {
-    const bool is_directory = S_ISDIR(status.st_mode);
-    found = is_directory && look(path_);
-    error = found ? 0 : is_directory ? errno : ENOTDIR;
+  if (error == 0 &&
+      ::fstatat(host_.data_dir.get(), path_.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    error = errno;
   }
+  const bool found = error == 0;
 
   const std::lock_guard lock{mutex_};
   if (found && reuse_ && Signature{status} == signature_) {

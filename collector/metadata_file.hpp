@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -16,6 +17,10 @@ namespace hypeman::collector {
 /// when it has changed. Thread-safe.
 class MetadataFile {
  public:
+  /// Whether the caller has just seen in a listing that the instance's directory is one, and no
+  /// symlink. It saves a system call.
+  enum class Directory : std::uint8_t { unseen, seen };
+
   /// `host` outlives this object; `id` satisfies is_instance_id().
   MetadataFile(const Host& host, std::string id);
 
@@ -23,7 +28,8 @@ class MetadataFile {
   /// ENOENT: there is no such instance directory. EBADMSG: there is one, but it is no instance:
   /// its file was never good, is another instance's, or is marked for deletion. Anything else:
   /// the file cannot be read.
-  [[nodiscard]] Result<std::shared_ptr<const Metadata>> current();
+  [[nodiscard]] Result<std::shared_ptr<const Metadata>> current(
+      Directory directory = Directory::unseen);
 
   [[nodiscard]] const std::string& id() const { return id_; }
 

@@ -19,10 +19,10 @@ Result<std::shared_ptr<const HypervisorProcess>> PinnedFiles::process(
   return process_;
 }
 
-Result<std::shared_ptr<const Tap>> PinnedFiles::tap(int sys, std::string_view name) {
+Result<std::shared_ptr<const Tap>> PinnedFiles::tap(int sys, std::string_view instance_id) {
   const std::lock_guard lock{mutex_};
   if (tap_ == nullptr) {
-    auto pinned = Tap::pin(sys, name);
+    auto pinned = Tap::pin(sys, tap_name(instance_id));
     if (!pinned) {
       return tl::unexpected{pinned.error()};
     }

@@ -23,8 +23,8 @@ class PinnedFiles {
   [[nodiscard]] Result<std::shared_ptr<const HypervisorProcess>> process(
       const Procfs& procfs, const RecordedProcess& recorded);
 
-  /// Those of the interface of that name. Errors as Tap::pin().
-  [[nodiscard]] Result<std::shared_ptr<const Tap>> tap(int sys, std::string_view name);
+  /// Those of the instance's TAP. Errors as Tap::pin().
+  [[nodiscard]] Result<std::shared_ptr<const Tap>> tap(int sys, std::string_view instance_id);
 
   /// Drops what has turned out to be gone, unless it has been replaced since.
   void drop(const std::shared_ptr<const HypervisorProcess>& process);

@@ -1,41 +1,69 @@
 #include "collector/proc_pid_stat.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cstddef>
+#include <cstring>
+#include <memory>
 
 #include "collector/decimal.hpp"
 #include "collector/file.hpp"
 
 namespace hypeman::collector {
+namespace {
+
+/// The fields of a line, from left to right, each with a blank or a newline behind it.
+class Fields {
+ public:
+  explicit Fields(std::string_view line) : rest_{line} {}
+
+  /// Empty if there is no further field, and from then on.
+  std::string_view next() {
+    // Several times as fast as find_first_of(), which looks each character up in the set.
+    const auto* const end = std::ranges::find_if(
+        rest_, [](char character) { return character == ' ' || character == '\n'; });
+    if (end == rest_.end() || end == rest_.begin()) {
+      rest_ = {};
+      return {};
+    }
+    const std::string_view field{rest_.begin(), end};
+    rest_ = {end + 1, rest_.end()};
+    return field;
+  }
+
+  void skip(int count) {
+    for (; count > 0; --count) {
+      next();
+    }
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+}  // namespace
 
 Result<ProcPidStat> parse_proc_pid_stat(std::string_view text) {
   // The command name [2] is the process's own choice and may hold blanks, newlines and
   // parentheses; no later field holds a ')'.
-  const auto command_end = text.rfind(')');
-  if (command_end == std::string_view::npos || !text.substr(command_end).starts_with(") ")) {
+  const auto* const command_end =
+      static_cast<const char*>(::memrchr(text.data(), ')', text.size()));
+  const auto rest = command_end == nullptr
+                        ? std::string_view{}
+                        : std::string_view{command_end, std::to_address(text.end())};
+  if (!rest.starts_with(") ")) {
     return failure(EBADMSG);
   }
-  auto rest = text.substr(command_end + 2);
-
-  constexpr std::size_t first = 3;
-  constexpr std::size_t last = 22;
-  std::array<std::string_view, last + 1> fields;
-  for (std::size_t number = first; number <= last; ++number) {
-    const auto end = rest.find_first_of(" \n");
-    if (end == std::string_view::npos || end == 0) {
-      return failure(EBADMSG);
-    }
-    fields.at(number) = rest.substr(0, end);
-    rest.remove_prefix(end + 1);
-  }
-
-  const auto user = parse_decimal<std::uint64_t>(fields[14]);
-  const auto system = parse_decimal<std::uint64_t>(fields[15]);
-  const auto start = parse_decimal<std::uint64_t>(fields[22]);
-  if (fields[3].size() != 1 || !user || !system || !start) {
+  Fields fields{rest.substr(2)};
+  const auto state = fields.next();  // [3]
+  fields.skip(10);
+  const auto user = parse_decimal<std::uint64_t>(fields.next());    // [14]
+  const auto system = parse_decimal<std::uint64_t>(fields.next());  // [15]
+  fields.skip(6);
+  const auto start = parse_decimal<std::uint64_t>(fields.next());  // [22]
+  if (state.size() != 1 || !user || !system || !start) {
     return failure(EBADMSG);
   }
-  return ProcPidStat{.state = fields[3].front(),
+  return ProcPidStat{.state = state.front(),
                      .user_ticks = *user,
                      .system_ticks = *system,
                      .start_time_ticks = *start};

@@ -9,6 +9,7 @@
 #include <utility>
 #include <variant>
 
+#include <malloc.h>
 #include <sysexits.h>
 
 #include "collector/host.hpp"
@@ -26,11 +27,24 @@ using namespace hypeman;  // NOLINT(google-build-using-namespace): the program's
 
 /// Each running instance keeps four descriptors open.
 void raise_descriptor_limit() {
+  constexpr rlim_t most = rlim_t{1} << 20U;  // what the kernel allows anybody: fs.nr_open
+  const rlimit wanted{.rlim_cur = most, .rlim_max = most};
+  if (::setrlimit(RLIMIT_NOFILE, &wanted) == 0) {
+    return;
+  }
+  // Beyond the hard limit takes CAP_SYS_RESOURCE.
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
+}
+
+/// glibc would keep, and keep once a thread, what the rendering of a whole host has taken.
+void give_memory_back() {
+  constexpr int large = 128 * 1024;
+  ::mallopt(M_MMAP_THRESHOLD, large);
+  ::mallopt(M_ARENA_MAX, 2);
 }
 
 /// What the caller has left open besides the standard streams would stay open in the sandbox.
@@ -42,6 +56,7 @@ void close_inherited_descriptors() {
 int run(const fs::Options& options, fs::Startup startup) {
   fs::block_signals();
   raise_descriptor_limit();
+  give_memory_back();
 
   const auto logger = fs::make_logger(options.foreground);
   auto user = options.run_as ? options.run_as : fs::default_user();

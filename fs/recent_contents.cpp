@@ -1,5 +1,6 @@
 #include "fs/recent_contents.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace hypeman::fs {
@@ -7,35 +8,41 @@ namespace {
 
 /// Longer than a reader waits for its turn on a busy CPU between two calls.
 constexpr std::chrono::milliseconds lifetime{20};
+constexpr std::size_t most_readers = 64;
+
+/// Whichever way the clock is set meanwhile, nothing older counts as recent.
+bool is_recent(const Content& content) {
+  return std::chrono::abs(std::chrono::system_clock::now() - content.time) <= lifetime;
+}
 
 }  // namespace
 
-void RecentContents::remember(pid_t reader, Inode inode, const Content& content) {
+void RecentContents::remember(pid_t reader, Inode inode, Content content) {
   if (reader == 0) {
     return;
   }
-  auto& slot = slot_of(reader);
-  const std::lock_guard lock{slot.mutex};
-  slot.reader = reader;
-  slot.inode = inode;
-  slot.content = content;
+  const std::lock_guard lock{mutex_};
+  std::erase_if(
+      told_, [&](const Told& told) { return told.reader == reader || !is_recent(told.content); });
+  if (told_.size() == most_readers) {
+    told_.erase(told_.begin());
+  }
+  told_.push_back({.reader = reader, .inode = inode, .content = std::move(content)});
 }
 
 std::optional<Content> RecentContents::take(pid_t reader, Inode inode) {
-  if (reader == 0) {
+  const std::lock_guard lock{mutex_};
+  const auto found = std::ranges::find_if(
+      told_, [&](const Told& told) { return told.reader == reader && told.inode == inode; });
+  if (found == told_.end()) {
     return std::nullopt;
   }
-  auto& slot = slot_of(reader);
-  const std::lock_guard lock{slot.mutex};
-  if (slot.reader != reader || slot.inode != inode) {
+  auto content = std::move(found->content);
+  told_.erase(found);
+  if (!is_recent(content)) {
     return std::nullopt;
   }
-  slot.reader = 0;
-  // Whichever way the clock is set meanwhile, nothing older is found.
-  if (std::chrono::abs(std::chrono::system_clock::now() - slot.content.time) > lifetime) {
-    return std::nullopt;
-  }
-  return std::move(slot.content);
+  return content;
 }
 
 }  // namespace hypeman::fs

@@ -26,7 +26,9 @@ namespace {
 
 using collector::UniqueFd;
 
-constexpr unsigned worker_threads = 4;
+// The kernel gives requests to waiting threads in turn, so each further one makes a lone reader's
+// round trip longer; a second one answers while the first renders a whole host.
+constexpr unsigned worker_threads = 2;
 constexpr int wake_signal = SIGUSR1;
 
 struct DestroySession {

@@ -30,6 +30,7 @@ constexpr std::array to_serve{
     SCMP_SYS(exit),       SCMP_SYS(exit_group), SCMP_SYS(uname),   SCMP_SYS(clock_gettime),
     SCMP_SYS(time),       SCMP_SYS(getrandom),  SCMP_SYS(sysinfo), SCMP_SYS(gettimeofday),
     SCMP_SYS(getuid),     SCMP_SYS(geteuid),    SCMP_SYS(getgid),  SCMP_SYS(getegid),
+    SCMP_SYS(readlinkat),
 };
 
 /// What glibc's threads, memory and signals take.

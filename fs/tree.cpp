@@ -157,7 +157,7 @@ Result<Attributes> Tree::file_attributes(const ContentSource& source, Inode inod
   set_size(attributes, content.text.size());
   attributes.st_mtim = to_timespec(content.time);
   attributes.st_atim = attributes.st_mtim;
-  recent_.remember(reader, inode, content);
+  recent_.remember(reader, inode, std::move(content));
   return attributes;
 }
 

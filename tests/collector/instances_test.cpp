@@ -1,9 +1,11 @@
 #include "collector/instances.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -309,6 +311,64 @@ TEST_F(InstancesTest, ManyMayAskWhileInstancesComeAndGo) {
   std::ranges::for_each(readers, &std::thread::join);
   EXPECT_EQ(wrong, 0);
   EXPECT_EQ(listed(), Ids{std::string{first_id}});
+}
+
+/// More instances than one thread would measure, half of which run, over /proc of our making.
+class ManyInstances : public ::testing::Test {
+ protected:
+  static constexpr int count = 500;
+
+  ManyInstances() {
+    for (int number = 0; number < count; ++number) {
+      const FakeProcess process{.pid = first_pid + number,
+                                .user_ticks = static_cast<std::uint64_t>(number)};
+      proc_.write(process);
+      InstanceRecord record{.id = id(number)};
+      if (number % 2 == 0) {
+        record.pid = process.pid;
+        record.start_time_ticks = process.start_time_ticks;
+        record.boot_id = std::string{FakeProc::boot_id};
+      }
+      host_.data().write(record);
+    }
+  }
+
+  [[nodiscard]] static std::string id(int number) { return "vm" + std::to_string(10000 + number); }
+  [[nodiscard]] const FakeProc& proc() const { return proc_; }
+  [[nodiscard]] const TestHost& host() const { return host_; }
+  [[nodiscard]] std::vector<collector::Sample> samples() {
+    return instances_.running_samples().value();
+  }
+
+  static constexpr pid_t first_pid = 100000;
+
+ private:
+  FakeProc proc_;
+  TestHost host_{proc_.path()};
+  Instances instances_{host_.host()};
+};
+
+TEST_F(ManyInstances, AreSampledByIdEachWithItsOwnNumbersAndOnlyThoseThatRun) {
+  for (int again = 0; again < 2; ++again) {
+    const auto all = samples();
+    ASSERT_EQ(all.size(), static_cast<std::size_t>(count / 2));
+    for (std::size_t index = 0; index < all.size(); ++index) {
+      const auto number = static_cast<int>(2 * index);
+      EXPECT_EQ(all[index].metadata->id, id(number));
+      EXPECT_EQ(all[index].cpu_seconds,
+                (number + 994.0) / static_cast<double>(::sysconf(_SC_CLK_TCK)));
+    }
+  }
+}
+
+TEST_F(ManyInstances, LoseOnlyTheSampleOfTheOneThatHasEnded) {
+  ASSERT_EQ(samples().size(), static_cast<std::size_t>(count / 2));
+  proc().write({.pid = first_pid + 100, .state = 'Z'});
+  host().data().remove(id(102));
+  const auto all = samples();
+  EXPECT_EQ(all.size(), static_cast<std::size_t>(count / 2 - 2));
+  EXPECT_TRUE(std::ranges::none_of(
+      all, [](const auto& s) { return s.metadata->id == id(100) || s.metadata->id == id(102); }));
 }
 
 }  // namespace

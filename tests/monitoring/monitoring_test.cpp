@@ -14,6 +14,7 @@
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
 #include "tests/support/tap.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace hypeman::tests {
 namespace {
@@ -53,6 +54,29 @@ class MetricsFile : public EndToEndTest {
     const auto result = read_file(mount / "metrics.prom");
     EXPECT_EQ(result.error, 0);
     return result.text;
+  }
+
+  /// A node_exporter whose textfile collector takes that directory serves what the mount holds.
+  static void expect_node_exporter_serves(const std::filesystem::path& directory,
+                                          const StatsMount& mount) {
+    const auto address = "127.0.0.1:" + std::to_string(free_port());
+    const auto exporter = ChildProcess::spawn(
+        {prometheus_program("prometheus-node-exporter"), "--collector.disable-defaults",
+         "--collector.textfile", "--collector.textfile.directory=" + directory.string(),
+         "--web.listen-address=" + address});
+    const auto url = "http://" + address + "/metrics";
+    ASSERT_TRUE(eventually([&] { return !http_get(url).empty(); })) << exporter.captured_err();
+
+    const auto served = http_get(url);
+    EXPECT_NE(served.find("\nnode_textfile_scrape_error 0\n"), std::string::npos) << served;
+    const auto names_of = [](const std::set<std::string>& lines) {
+      std::set<std::string> names;
+      for (const auto& line : lines) {
+        names.insert(line.substr(0, line.rfind(' ')));
+      }
+      return names;
+    };
+    EXPECT_EQ(names_of(series(served)), names_of(series(metrics(mount))));
   }
 
   DataDirectory data;
@@ -137,24 +161,15 @@ TEST_F(MetricsFile, AThousandInstancesAreOneRead) {
 TEST_F(MetricsFile, NodeExporterServesItFromTheMount) {
   write_running(id, "web");
   const StatsMount mount{data.path()};
-  const auto address = "127.0.0.1:" + std::to_string(free_port());
-  const auto exporter = ChildProcess::spawn(
-      {prometheus_program("prometheus-node-exporter"), "--collector.disable-defaults",
-       "--collector.textfile", "--collector.textfile.directory=" + mount.path().string(),
-       "--web.listen-address=" + address});
-  const auto url = "http://" + address + "/metrics";
-  ASSERT_TRUE(eventually([&] { return !http_get(url).empty(); })) << exporter.captured_err();
+  expect_node_exporter_serves(mount.path(), mount);
+}
 
-  const auto served = http_get(url);
-  EXPECT_NE(served.find("\nnode_textfile_scrape_error 0\n"), std::string::npos) << served;
-  const auto names_of = [](const std::set<std::string>& lines) {
-    std::set<std::string> names;
-    for (const auto& line : lines) {
-      names.insert(line.substr(0, line.rfind(' ')));
-    }
-    return names;
-  };
-  EXPECT_EQ(names_of(series(served)), names_of(series(metrics(mount))));
+TEST_F(MetricsFile, NodeExporterServesItThroughALinkInADirectoryOfItsOwn) {
+  write_running(id, "web");
+  const StatsMount mount{data.path()};
+  const TemporaryDirectory textfiles;
+  std::filesystem::create_symlink(mount / "metrics.prom", textfiles.path() / "hypeman.prom");
+  expect_node_exporter_serves(textfiles.path(), mount);
 }
 
 TEST(PrometheusRules, AreValidAndDoWhatTheirTestsSay) {

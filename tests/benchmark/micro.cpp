@@ -1,0 +1,186 @@
+// micro DATA_DIR ID PID TAP [--benchmark_...]: what the steps of one sample cost in process, beside
+// the raw reads of the four kernel files that no sample can do without. The instance runs as PID.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+#include <spdlog/sinks/null_sink.h>
+
+#include "collector/host.hpp"
+#include "collector/instance.hpp"
+#include "collector/metadata.hpp"
+#include "collector/net_statistics.hpp"
+#include "collector/proc_pid_stat.hpp"
+#include "collector/proc_pid_statm.hpp"
+#include "collector/prometheus_text.hpp"
+#include "collector/stats_json.hpp"
+#include "collector/unique_fd.hpp"
+
+namespace {
+
+using namespace hypeman::collector;  // NOLINT(google-build-using-namespace): what is measured
+
+std::string text_of(const std::string& path) {
+  std::ifstream file{path};
+  if (!file) {
+    throw std::runtime_error{path + ": cannot be read"};
+  }
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+/// What all benchmarks measure.
+struct Subject {
+  Host host;
+  std::string id;
+  std::array<std::string, 4> kernel_files;
+  std::string metadata_text;
+};
+
+Subject subject_of(const std::string& data_dir, const std::string& id, const std::string& pid,
+                   const std::string& tap) {
+  auto logger =
+      std::make_shared<spdlog::logger>("micro", std::make_shared<spdlog::sinks::null_sink_mt>());
+  auto host = Host::open({.data_dir = data_dir}, std::move(logger));
+  if (!host) {
+    throw std::runtime_error{host.error()};
+  }
+  const auto proc = "/proc/" + pid;
+  const auto net = "/sys/class/net/" + tap + "/statistics";
+  return {.host = *std::move(host),
+          .id = id,
+          .kernel_files = {proc + "/stat", proc + "/statm", net + "/tx_bytes", net + "/rx_bytes"},
+          .metadata_text = text_of(data_dir + "/guests/" + id + "/metadata.json")};
+}
+
+Sample sample_of(Instance& instance) {
+  auto sample = instance.sample();
+  if (!sample || !sample->running || !sample->cpu_seconds || !sample->memory || !sample->network) {
+    throw std::runtime_error{"the instance cannot be measured"};
+  }
+  return *std::move(sample);
+}
+
+void raw_pread(benchmark::State& state, const Subject& subject) {
+  std::vector<UniqueFd> pinned;
+  for (const auto& path : subject.kernel_files) {
+    pinned.emplace_back(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  }
+  std::array<char, 4096> buffer{};
+  for ([[maybe_unused]] auto _ : state) {
+    for (const auto& fd : pinned) {
+      if (::pread(fd.get(), buffer.data(), buffer.size(), 0) <= 0) {
+        state.SkipWithError("a kernel file cannot be read");
+        return;
+      }
+    }
+    benchmark::ClobberMemory();
+  }
+}
+
+void sample(benchmark::State& state, const Subject& subject) {
+  Instance instance{subject.host, subject.id};
+  sample_of(instance);
+  for ([[maybe_unused]] auto _ : state) {
+    benchmark::DoNotOptimize(instance.sample());
+  }
+}
+
+void sample_and_render(benchmark::State& state, const Subject& subject) {
+  Instance instance{subject.host, subject.id};
+  sample_of(instance);
+  std::string text;
+  for ([[maybe_unused]] auto _ : state) {
+    text.clear();
+    append_stats_json(*instance.sample(), text);
+    benchmark::DoNotOptimize(text.data());
+  }
+}
+
+void render_stats_json(benchmark::State& state, const Subject& subject) {
+  Instance instance{subject.host, subject.id};
+  const auto measured = sample_of(instance);
+  std::string text;
+  for ([[maybe_unused]] auto _ : state) {
+    text.clear();
+    append_stats_json(measured, text);
+    benchmark::DoNotOptimize(text.data());
+  }
+}
+
+void render_prometheus_text(benchmark::State& state, const Subject& subject) {
+  Instance instance{subject.host, subject.id};
+  const auto measured = sample_of(instance);
+  std::string text;
+  for ([[maybe_unused]] auto _ : state) {
+    text.clear();
+    append_prometheus_text({&measured, 1}, text);
+    benchmark::DoNotOptimize(text.data());
+  }
+}
+
+template <class Parse>
+void parse(benchmark::State& state, const std::string& text, Parse parse_text) {
+  for ([[maybe_unused]] auto _ : state) {
+    benchmark::DoNotOptimize(parse_text(text));
+  }
+}
+
+template <class Function>
+void add(const char* name, Function function) {
+  benchmark::RegisterBenchmark(name, function)->Unit(benchmark::kNanosecond);
+}
+
+void add_all(const Subject& subject) {
+  for (const auto& [name, function] : {std::pair{"raw_pread", &raw_pread},
+                                       {"sample", &sample},
+                                       {"sample_and_render", &sample_and_render},
+                                       {"render_stats_json", &render_stats_json},
+                                       {"render_prometheus_text", &render_prometheus_text}}) {
+    add(name, [function = function, &subject](auto& state) { function(state, subject); });
+  }
+  const auto& files = subject.kernel_files;
+  add("parse_stat", [text = text_of(files[0])](auto& state) {
+    parse(state, text, [](const auto& t) { return parse_proc_pid_stat(t); });
+  });
+  add("parse_statm", [text = text_of(files[1])](auto& state) {
+    parse(state, text, [](const auto& t) { return parse_proc_pid_statm(t); });
+  });
+  add("parse_net_statistic", [text = text_of(files[2])](auto& state) {
+    parse(state, text, [](const auto& t) { return parse_net_statistic(t); });
+  });
+  add("parse_metadata", [&text = subject.metadata_text](auto& state) {
+    parse(state, text, [](const auto& t) { return parse_metadata(t); });
+  });
+}
+
+}  // namespace
+
+int main(int argc, char* argv[]) {
+  benchmark::Initialize(&argc, argv);
+  const std::span arguments{argv, static_cast<std::size_t>(argc)};
+  if (arguments.size() != 5) {
+    std::cerr << "usage: micro DATA_DIR ID PID TAP [--benchmark_...]\n";
+    return EXIT_FAILURE;
+  }
+  try {
+    const auto subject = subject_of(arguments[1], arguments[2], arguments[3], arguments[4]);
+    add_all(subject);
+    benchmark::RunSpecifiedBenchmarks();
+    return EXIT_SUCCESS;
+  } catch (const std::exception& error) {
+    std::cerr << "micro: " << error.what() << '\n';
+    return EXIT_FAILURE;
+  }
+}

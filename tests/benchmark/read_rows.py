@@ -1,0 +1,147 @@
+"""The rows about single reads: the program `reader` takes the sides of each in turn."""
+
+import dataclasses
+import json
+import resource
+import statistics
+import subprocess
+
+from figures import duration, paired_ratio, spread
+from report import Finding, detail
+from sample_row import in_process
+
+BLOCKS = 1000
+OPERATIONS = 50
+DESCRIPTORS_EACH = 4  # that an instance needs to stay open
+
+
+@dataclasses.dataclass
+class Side:
+    """What `reader` says of one side."""
+
+    medians: list  # of the blocks, seconds
+    rates: list  # of the blocks, reads per second
+    p50: float
+    p99: float
+
+    def __str__(self):
+        return f"{duration(self.p50)} / {duration(self.p99)}"
+
+
+def read_sides(stage, sides, blocks=BLOCKS, operations=OPERATIONS):
+    """`sides` are (mode, threads, files)."""
+    words = []
+    for number, (mode, threads, files) in enumerate(sides):
+        words.append(f"{mode}:{threads}:{stage.write(f'files-{number}', files)}")
+    done = subprocess.run([stage.tool("reader"), str(blocks), str(operations), *words],
+                          stdout=subprocess.PIPE, check=True, text=True)
+    found = []
+    for line in done.stdout.splitlines():
+        said = json.loads(line)
+        found.append(Side([time / 1e9 for time in said["block_medians_ns"]], said["block_rates"],
+                          said["p50_ns"] / 1e9, said["p99_ns"] / 1e9))
+    return found
+
+
+def beside_constant(stage, row, mode, what, bar):
+    ours, theirs = read_sides(stage, [(mode, 1, stage.mount(10).stats_files()[:1]),
+                                      (mode, 1, stage.constant_files())])
+    kernel = spread(in_process(stage, "raw_pread")["raw_pread"]).median
+    detail(f"pread of the four kernel files takes {duration(kernel)}: nothing below "
+           f"{1 + kernel / theirs.p50:.2f}× can be had without reading less")
+    return [Finding(row, f"{what}, beside a FUSE file of constant content", str(ours), str(theirs),
+                    paired_ratio(ours.medians, theirs.medians), bar)]
+
+
+def open_row(stage):
+    return beside_constant(stage, "open", "open", "open+read+close of stats.json", 1.25)
+
+
+def pread_row(stage):
+    return beside_constant(stage, "pread", "pread", "pread on a held descriptor", 1.35)
+
+
+def lxcfs_row(stage):
+    meminfo = stage.lxcfs_meminfo()
+    ours, theirs = read_sides(stage, [("open", 1, stage.mount(10).stats_files()[:1]), ("open", 1, [meminfo])])
+    return [Finding("lxcfs", "open+read+close of stats.json, beside lxcfs's meminfo", str(ours), str(theirs),
+                    paired_ratio(theirs.medians, ours.medians), 3, at_least=True)]
+
+
+def instances_row(stage):
+    """Judged are reads of the same ten instances, because that is what more instances beside them may not make
+    dearer. Who reads ever different ones pays for caches that are too small for 10,000 of anything, which is shown
+    beside what it costs without us. All instances run on the same ten processes, so that it is not the kernel's
+    memory of processes that grows. Each order has a daemon of its own: which descriptors one keeps open is not to
+    depend on another."""
+    count, few = 10000, 1000
+    ten = stage.mount(10)
+    everything, part, turns = (stage.mount(count, order, most_processes=10)
+                               for order in ("at random", "working set", "in turn"))
+    spread_out = stage.mount(count, "on many processes")
+    for mount in (everything, part, turns, spread_out):
+        read_sides(stage, [("turn", 1, mount.stats_files())], blocks=2, operations=1)
+
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    detail(f"{limit} descriptors keep at most {min(count, limit // DESCRIPTORS_EACH)} instances open")
+
+    def proc_stat(processes):
+        return [f"/proc/{pid}/stat" for pid in stage.stand_ins(processes)]
+
+    findings = []
+    for mode, mount, files, what_it_is in (
+            ("open", part, 10, "the same ten of 10,000"),
+            ("open", everything, count, "any of 10,000, at random"),
+            ("open", part, few, "a working set of 1,000 of them"),
+            ("turn", turns, count, "10,000 in turn"),
+            ("pread", part, few, "pread, a working set of 1,000"),
+            ("open", spread_out, few, "the same 1,000 on as many processes")):
+        base_mode = "open" if mode == "turn" else mode
+        many, base = read_sides(stage, [(mode, 1, mount.stats_files(mount.ids[:files])),
+                                        (base_mode, 1, ten.stats_files())])
+        ratio = paired_ratio(many.medians, base.medians)
+        detail(f"{what_it_is:35} {str(many):22} beside ten: {str(base):22} {ratio.median:.2f}×")
+        if files == 10:
+            findings.append(Finding("instances", "open+read+close, ten instances of 10,000, beside ten of ten",
+                                    str(many), str(base), ratio, 1.1))
+    # What grows so without us: how much of the above can be ours at most.
+    for what_it_is, many_files, ten_files in (
+            ("without us: 10,000 constant files", stage.constant_files(count), stage.constant_files(10)),
+            ("without us: 1,000 constant files", stage.constant_files(few), stage.constant_files(10)),
+            ("without us: 1,000 /proc/<pid>/stat", proc_stat(few), proc_stat(10))):
+        many, base = read_sides(stage, [("open", 1, many_files), ("open", 1, ten_files)])
+        detail(f"{what_it_is:35} {str(many):22} beside ten: {str(base):22} "
+               f"{paired_ratio(many.medians, base.medians).median:.2f}×")
+    return findings
+
+
+def readers_row(stage):
+    """Beyond the table of bars: many readers at a time must not get less done than one."""
+    counts = (1, 2, 4, 8, 16, 64)
+    files = stage.mount(200).stats_files()[:64]
+    sides = [("open", count, files[:1]) for count in counts] + [("open", count, files[:count])
+                                                                for count in counts[1:]]
+    found = read_sides(stage, sides, blocks=40, operations=2000)
+    single = found[0]
+    findings = []
+    for what, measured in (("one instance", [single, *found[1:len(counts)]]),
+                           ("as many instances", [single, *found[len(counts):]])):
+        for count, side in zip(counts, measured):
+            detail(f"{count:2} readers of {what:17} {statistics.median(side.rates):8.0f}/s, {side}")
+        findings.append(Finding(
+            "readers", f"reads/s of 64 readers of {what}, beside one reader",
+            f"{statistics.median(measured[-1].rates):.0f}/s", f"{statistics.median(single.rates):.0f}/s",
+            paired_ratio(measured[-1].rates, single.rates), 1, at_least=True))
+    return findings
+
+
+def threads_row(stage):
+    """No bar: the kernel adds up the times of all threads of a process when its stat is read."""
+    counts = (1, 10, 100)
+    mount = stage.serve("threads", stage.instances_on(
+        "threads", [stage.process_of_threads(count) for count in counts]))
+    sides = read_sides(stage, [("open", 1, [file]) for file in mount.stats_files()])
+    for count, side in zip(counts, sides):
+        ratio = paired_ratio(side.medians, sides[0].medians)
+        detail(f"hypervisor of {count:3} threads: {side}, {ratio.median:.2f}×")
+    return []

@@ -1,0 +1,206 @@
+"""What the rows measure: instances on real processes and a real TAP, and the daemons that serve them. Made
+when a row asks for it, shared by the rows, removed with the stage."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import processes
+
+MOST_PROCESSES = 1000  # beyond it, instances share them
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def http_get(url):
+    with urllib.request.urlopen(url) as answer:
+        return answer.read()
+
+
+class Mount:
+    """A hypeman-statsfs over a number of instances."""
+
+    def __init__(self, path, daemon, ids):
+        self.path = path
+        self.pid = daemon.pid
+        self.ids = ids
+
+    def stats_files(self, ids=None):
+        return [self.path / one / "stats.json" for one in (self.ids if ids is None else ids)]
+
+
+class Stage:
+    def __init__(self, stack, build, tools):
+        """`stack` ends and removes everything when it unwinds."""
+        self.build = build
+        self._tools = tools
+        self._stack = stack
+        self._made = {}
+        self._stand_ins = []
+        self._boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        # Of an instance's ID, the first eight characters name its TAP: with these, all share one.
+        self._prefix = f"b{os.getpid() % 0x10000000:07x}"
+        self.tap = f"hype-{self._prefix}"
+        self.place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        subprocess.run(["ip", "tuntap", "add", self.tap, "mode", "tap"], check=True)
+        stack.callback(subprocess.run, ["ip", "link", "delete", self.tap], check=False)
+
+    def _once(self, key, make):
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    def _new_directory(self, name):
+        path = self.place / name
+        path.mkdir()
+        return path
+
+    def _start_mounted(self, mountpoint, command, environment=None):
+        log = Path(f"{mountpoint}.log")
+        # For what does not unmount itself; what is registered last is run first.
+        self._stack.callback(subprocess.run, ["umount", "--quiet", "--lazy", mountpoint], check=False,
+                             stderr=subprocess.DEVNULL)
+        with open(log, "wb") as output:
+            daemon = processes.start(self._stack, command, log=output, environment=environment)
+        processes.until(lambda: os.path.ismount(mountpoint), command[0], log)
+        return daemon
+
+    def tool(self, name):
+        return self.build / "tests/benchmark" / name
+
+    def write(self, name, lines):
+        path = self.place / name
+        path.write_text("".join(f"{line}\n" for line in lines))
+        return path
+
+    def stand_ins(self, count):
+        """PIDs of processes that stand in for hypervisors."""
+        while len(self._stand_ins) < count:
+            child = processes.start(self._stack, [self.build / "tests/support/stand_in"])
+            self._stand_ins.append(child.pid)
+        return self._stand_ins[:count]
+
+    def process_of_threads(self, count):
+        """The PID of a process of that many threads, none of which does anything."""
+        program = ("import threading, time\n"
+                   f"for _ in range({count - 1}):\n"
+                   "    threading.Thread(target=time.sleep, args=(1e6,), daemon=True).start()\n"
+                   "time.sleep(1e6)\n")
+        pid = processes.start(self._stack, [sys.executable, "-c", program]).pid
+        processes.until(lambda: processes.most_threads(pid) == count, "threads")
+        return pid
+
+    def _write_instances(self, name, pids, count):
+        data = self._new_directory(name)
+        ids = [f"{self._prefix}{number:06}" for number in range(count)]
+        (data / "guests").mkdir()
+        for number, one in enumerate(ids):
+            pid = pids[number % len(pids)]
+            (data / "guests" / one).mkdir()
+            (data / "guests" / one / "metadata.json").write_text(json.dumps({
+                "Id": one, "Name": f"web-server-{number}", "Size": 4 << 30, "Vcpus": 2,
+                "NetworkEnabled": True, "HypervisorPID": pid,
+                "HypervisorStartTime": processes.start_time(pid), "HypervisorBootID": self._boot_id,
+                "CreatedAt": "2026-01-01T00:00:00Z"}))
+        time.sleep(3)  # metadata that has just been written is read again each time
+        return data, ids
+
+    def instances(self, count, most_processes=MOST_PROCESSES):
+        """A data directory of that many running instances, and their IDs."""
+        pids = self.stand_ins(min(count, most_processes))
+        return self._once(("data", count, len(pids)),
+                          lambda: self._write_instances(f"data-{count}-{len(pids)}", pids, count))
+
+    def instances_on(self, name, pids):
+        """The same with an instance for each of the PIDs."""
+        return self._once(("data", name), lambda: self._write_instances(f"data-{name}", pids, len(pids)))
+
+    def serve(self, name, instances):
+        data, ids = instances
+        mountpoint = self._new_directory(f"stats-{name}")
+        daemon = self._start_mounted(mountpoint,
+                                     [self.build / "fs/hypeman-statsfs", "-f", data, mountpoint])
+        return Mount(mountpoint, daemon, ids)
+
+    def mount(self, count, purpose="shared", most_processes=MOST_PROCESSES):
+        """That many instances, mounted; a daemon of its own for each purpose."""
+        return self._once(("mount", count, purpose),
+                          lambda: self.serve(f"{count}-{purpose}", self.instances(count, most_processes)))
+
+    def constant_files(self, count=1):
+        """FUSE files of the size and with the server's threads of a mounted stats.json."""
+        mountpoint = self._once("constant", self._start_constant_files)
+        return [mountpoint / str(number) / "stats.json" for number in range(count)]
+
+    def _start_constant_files(self):
+        like = self.mount(10)
+        content = self.place / "constant.json"
+        content.write_bytes(like.stats_files()[0].read_bytes())
+        mountpoint = self._new_directory("constant")
+        threads = processes.most_threads(like.pid) - 1  # one waits for signals
+        self._start_mounted(mountpoint, [self.tool("constant_file"), mountpoint, content, threads])
+        return mountpoint
+
+    def lxcfs_meminfo(self):
+        return self._once("lxcfs", self._start_lxcfs)
+
+    def _start_lxcfs(self):
+        mountpoint = self._new_directory("lxcfs")
+        leftover = Path("/run/lxcfs")
+        if not leftover.exists():
+            self._stack.callback(subprocess.run, ["find", leftover, "-depth", "-type", "d", "-empty",
+                                                  "-delete"], check=False, stderr=subprocess.DEVNULL)
+        library = next(self._tools.glob("usr/lib/*/lxcfs/liblxcfs.so"))
+        self._start_mounted(
+            mountpoint,
+            [self._tools / "usr/bin/lxcfs", "--foreground", f"--pidfile={self.place}/lxcfs.pid", mountpoint],
+            {**os.environ, "LD_LIBRARY_PATH": str(library.parent)})
+        return mountpoint / "proc/meminfo"
+
+    def exporter(self):
+        """The URL of prometheus-process-exporter over the 1,000 processes."""
+        return self._once("exporter", self._start_exporter)
+
+    def _start_exporter(self):
+        self.stand_ins(MOST_PROCESSES)
+        names = self.write("names.yml", ['process_names:', '- name: "{{.PID}}"', '  comm: [stand_in]'])
+        port = free_port()
+        processes.start(self._stack, [
+            self._tools / "usr/bin/prometheus-process-exporter", "-config.path", names,
+            "-web.listen-address", f"127.0.0.1:{port}", "-threads=false", "-gather-smaps=false"])
+        url = f"http://127.0.0.1:{port}/metrics"
+        processes.until(lambda: http_get(url), "prometheus-process-exporter")
+        return url
+
+    def bridge(self, mount):
+        """The base URL of a bridge over a mount."""
+        port = free_port()
+        processes.start(self._stack, [
+            self.build / "httpbridge/hypeman-stats-bridge", "--stats-dir", mount.path,
+            "--listen", f"127.0.0.1:{port}", "--no-auth", "--no-access-log"])
+        url = f"http://127.0.0.1:{port}"
+        processes.until(lambda: http_get(f"{url}/healthz"), "hypeman-stats-bridge")
+        return url
+
+    def go_handler(self, mount):
+        """The same for the handler in Go, which is told beforehand where each instance's files are."""
+        pids = self.stand_ins(min(len(mount.ids), MOST_PROCESSES))
+        known = self.write("go-instances", [
+            f"{one} web-server-{number} {pids[number % len(pids)]} {self.tap} {4 << 30} 2"
+            for number, one in enumerate(mount.ids)])
+        port = free_port()
+        with open(known, "rb") as stdin:
+            processes.start(self._stack, [self.tool("http_baseline"), f"127.0.0.1:{port}"], stdin=stdin)
+        url = f"http://127.0.0.1:{port}"
+        processes.until(lambda: http_get(f"{url}/instances/{mount.ids[0]}/stats"), "the Go handler")
+        return url

@@ -1,0 +1,162 @@
+#include "collector/prometheus_text.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "collector/result.hpp"
+#include "tests/collector/samples.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+using collector::append_prometheus_text;
+using collector::failure;
+using collector::Sample;
+
+std::string prometheus_text(const std::vector<Sample>& samples) {
+  std::string text;
+  append_prometheus_text(samples, text);
+  return text;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream{text};
+  for (std::string line; std::getline(stream, line);) {
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+bool has_line(const std::string& text, std::string_view wanted) {
+  return std::ranges::count(lines_of(text), wanted) == 1;
+}
+
+bool has_series(const std::string& text, const std::string& name) {
+  return text.find("\n" + name + "{") != std::string::npos;
+}
+
+Sample sample_of(const std::string& id, const std::string& name) {
+  auto metadata = documented_metadata();
+  metadata.id = id;
+  metadata.name = name;
+  return documented_sample(metadata);
+}
+
+TEST(PrometheusText, GivesTheDocumentedExampleUnderHypemansNames) {
+  const auto text = prometheus_text({documented_sample()});
+  const std::string labels =
+      R"({instance_id="qilviffnqzck2jrim1x6s2b1",instance_name="my-web-server"} )";
+  for (const auto* const series : {
+           "hypeman_vm_cpu_seconds_total",
+           "hypeman_vm_allocated_vcpus",
+           "hypeman_vm_memory_rss_bytes",
+           "hypeman_vm_memory_vms_bytes",
+           "hypeman_vm_allocated_memory_bytes",
+           "hypeman_vm_network_rx_bytes_total",
+           "hypeman_vm_network_tx_bytes_total",
+       }) {
+    EXPECT_TRUE(has_series(text, series)) << text;
+  }
+  EXPECT_TRUE(has_line(text, "hypeman_vm_cpu_seconds_total" + labels + "29.94"));
+  EXPECT_TRUE(has_line(text, "hypeman_vm_memory_rss_bytes" + labels + "443338752"));
+  EXPECT_TRUE(has_line(text, "hypeman_vm_network_rx_bytes_total" + labels + "12345678"));
+  EXPECT_TRUE(has_line(text, "hypeman_vm_metrics_instances_observed 1"));
+}
+
+TEST(PrometheusText, SaysHelpAndTypeOnceAFamilyAndKeepsItsSeriesTogether) {
+  const auto text = prometheus_text({sample_of("a", "x"), sample_of("b", "y")});
+  std::set<std::string> helped;
+  std::set<std::string> typed;
+  std::string family;
+  for (const auto& line : lines_of(text)) {
+    std::istringstream words{line};
+    std::string mark;
+    std::string kind;
+    std::string name;
+    if (line.starts_with("# ")) {
+      words >> mark >> kind >> name;
+      EXPECT_TRUE((kind == "HELP" ? helped : typed).insert(name).second) << line;
+      family = name;
+    } else {
+      EXPECT_TRUE(line.starts_with(family + "{") || line.starts_with(family + " ")) << line;
+    }
+  }
+  EXPECT_EQ(helped.size(), 8U);
+  EXPECT_EQ(typed, helped);
+}
+
+TEST(PrometheusText, EndsWithANewline) {
+  EXPECT_TRUE(prometheus_text({}).ends_with("\n"));
+  EXPECT_TRUE(prometheus_text({documented_sample()}).ends_with("\n"));
+}
+
+TEST(PrometheusText, OfNoInstancesStillSaysHowManyThereAre) {
+  const auto text = prometheus_text({});
+  EXPECT_TRUE(has_line(text, "hypeman_vm_metrics_instances_observed 0"));
+  EXPECT_FALSE(has_series(text, "hypeman_vm_cpu_seconds_total"));
+}
+
+TEST(PrometheusText, LeavesOutWhatCouldNotBeMeasuredAndKeepsTheRest) {
+  auto sample = documented_sample();
+  sample.network = failure(ENODEV);
+  auto text = prometheus_text({sample});
+  EXPECT_FALSE(has_series(text, "hypeman_vm_network_rx_bytes_total"));
+  EXPECT_FALSE(has_series(text, "hypeman_vm_network_tx_bytes_total"));
+  EXPECT_TRUE(has_series(text, "hypeman_vm_cpu_seconds_total"));
+  EXPECT_TRUE(has_line(text, "hypeman_vm_metrics_instances_observed 1"));
+
+  sample = documented_sample();
+  sample.cpu_seconds = failure(EIO);
+  sample.memory = failure(EIO);
+  text = prometheus_text({sample});
+  EXPECT_FALSE(has_series(text, "hypeman_vm_cpu_seconds_total"));
+  EXPECT_FALSE(has_series(text, "hypeman_vm_memory_rss_bytes"));
+  EXPECT_TRUE(has_series(text, "hypeman_vm_network_rx_bytes_total"));
+}
+
+TEST(PrometheusText, DoesNotShowInstancesThatDoNotRun) {
+  auto stopped = sample_of("stopped", "x");
+  stopped.running = false;
+  const auto text = prometheus_text({stopped, documented_sample()});
+  EXPECT_EQ(text.find("\"stopped\""), std::string::npos);
+  EXPECT_TRUE(has_line(text, "hypeman_vm_metrics_instances_observed 1"));
+}
+
+TEST(PrometheusText, EscapesWhatALabelCannotHold) {
+  const auto text = prometheus_text({sample_of("a", "quote\" backslash\\ line\nend")});
+  EXPECT_TRUE(has_line(text, R"(hypeman_vm_allocated_vcpus{instance_id="a",)"
+                             R"(instance_name="quote\" backslash\\ line\nend"} 2)"))
+      << text;
+}
+
+TEST(PrometheusText, TellsInstancesOfTheSameNameApart) {
+  const auto text = prometheus_text({sample_of("a", "web"), sample_of("b", "web")});
+  const auto lines = lines_of(text);
+  std::set<std::string> series;
+  for (const auto& line : lines) {
+    if (!line.starts_with("#")) {
+      EXPECT_TRUE(series.insert(line.substr(0, line.rfind(' '))).second) << line;
+    }
+  }
+  EXPECT_EQ(series.size(), 15U);
+}
+
+TEST(PrometheusText, ShowsCountersBeyond32BitsInFull) {
+  auto sample = documented_sample();
+  sample.network =
+      collector::NetworkTraffic{.rx_bytes = 18446744073709551615U, .tx_bytes = 4294967296};
+  const auto text = prometheus_text({sample});
+  EXPECT_NE(text.find("} 18446744073709551615\n"), std::string::npos);
+  EXPECT_NE(text.find("} 4294967296\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace hypeman::tests
