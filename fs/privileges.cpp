@@ -30,6 +30,15 @@ bool runs_as(const User& user) {
          saved == user.uid;
 }
 
+/// Whether some of its user IDs are root's: only from root does execve(2) take what the bounding
+/// set allows, once no_new_privs is set.
+bool is_root_in_part() {
+  uid_t real = 0;
+  uid_t effective = 0;
+  uid_t saved = 0;
+  return ::getresuid(&real, &effective, &saved) != 0 || real == 0 || effective == 0 || saved == 0;
+}
+
 /// Adds to `to` those of `wanted` that `from` permits.
 bool add_permitted(cap_t from, std::span<const cap_value_t> wanted, cap_t to, cap_flag_t flag) {
   for (const auto capability : wanted) {
@@ -59,6 +68,9 @@ tl::expected<void, std::string> forbid_new_privileges() {
   }
   if (done && ::cap_set_secbits(locked) != 0) {
     done = failure("cannot lock the securebits without CAP_SETPCAP");
+  }
+  if (!done && !is_root_in_part()) {
+    return {};
   }
   return done;
 }

@@ -16,7 +16,8 @@ namespace hypeman::fs {
 
 /// Sees to it that nothing can be gained any more: no_new_privs, an empty bounding set, and locked
 /// securebits by which the user ID 0 gives no capability. The error names what the process is not
-/// allowed to give up; the rest is given up all the same.
+/// allowed to give up; the rest is given up all the same. Where no user ID is 0, no_new_privs does
+/// alone, so it is no error there.
 [[nodiscard]] tl::expected<void, std::string> forbid_new_privileges();
 
 /// Changes all user and group IDs, with no groups but `groups`; keeps the permitted capabilities.
