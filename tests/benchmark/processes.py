@@ -48,6 +48,13 @@ def tree_of(pid):
     return found
 
 
+def run_on(cpus, pid):
+    """Keeps all threads of a process and its descendants on these CPUs."""
+    for one in tree_of(pid):
+        for thread in Path(f"/proc/{one}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), cpus)
+
+
 def most_threads(pid):
     return max(len(os.listdir(f"/proc/{one}/task")) for one in tree_of(pid))
 

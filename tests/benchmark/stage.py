@@ -46,6 +46,7 @@ class Stage:
         self._tools = tools
         self._stack = stack
         self._made = {}
+        self._servers = []
         self._stand_ins = []
         self._boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         # Of an instance's ID, the first eight characters name its TAP: with these, all share one.
@@ -73,7 +74,13 @@ class Stage:
         with open(log, "wb") as output:
             daemon = processes.start(self._stack, command, log=output, environment=environment)
         processes.until(lambda: os.path.ismount(mountpoint), command[0], log)
+        self._servers.append(daemon.pid)
         return daemon
+
+    def run_servers_on(self, cpus):
+        """Keeps all file systems that have been mounted so far on these CPUs."""
+        for pid in self._servers:
+            processes.run_on(cpus, pid)
 
     def tool(self, name):
         return self.build / "tests/benchmark" / name
