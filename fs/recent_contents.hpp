@@ -27,8 +27,8 @@ class RecentContents {
 
  private:
   struct Told {
-    pid_t reader;
-    Inode inode;
+    pid_t reader = 0;
+    Inode inode = 0;
     Content content;
   };
 
