@@ -27,12 +27,6 @@ using namespace hypeman;  // NOLINT(google-build-using-namespace): the program's
 
 /// Each running instance keeps four descriptors open.
 void raise_descriptor_limit() {
-  constexpr rlim_t most = rlim_t{1} << 20U;  // what the kernel allows anybody: fs.nr_open
-  const rlimit wanted{.rlim_cur = most, .rlim_max = most};
-  if (::setrlimit(RLIMIT_NOFILE, &wanted) == 0) {
-    return;
-  }
-  // Beyond the hard limit takes CAP_SYS_RESOURCE.
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
     limit.rlim_cur = limit.rlim_max;
