@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/support/eventually.hpp"
 #include "tests/support/paths.hpp"
 
 namespace hypeman::tests {
@@ -107,7 +108,13 @@ ChildProcess start_stand_in(const std::string& socket_path, bool busy) {
     arguments.emplace_back("--busy");
   }
   arguments.insert(arguments.end(), {"--api-socket", socket_path});
-  return ChildProcess::spawn(arguments);
+  auto process = ChildProcess::spawn(arguments);
+  // In exec the kernel closes what spawn() waits for a moment before it sets the command line.
+  const auto command_line = "/proc/" + std::to_string(process.pid()) + "/cmdline";
+  if (!eventually([&] { return read_text(command_line).find(socket_path) != std::string::npos; })) {
+    throw std::runtime_error{command_line + ": does not name the socket"};
+  }
+  return process;
 }
 
 std::uint64_t start_time_ticks(pid_t pid) {
