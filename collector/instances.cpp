@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <future>
 #include <iterator>
-#include <thread>
 #include <tuple>
 #include <utility>
 
@@ -110,13 +109,13 @@ std::vector<Sample> Instances::running_samples(std::span<const Candidate> candid
 
 Result<std::vector<Sample>> Instances::running_samples() {
   return candidates().map([&](const std::vector<Candidate>& candidates) {
-    // Nearly all of the time goes to system calls, which other processors can do just as well; a
-    // few of them, for a host is there for its VMs.
+    // Nearly all of the time goes to system calls, which other processors can do just as well. In
+    // no more than a few parts, for a host is there for its VMs; and also with fewer processors, so
+    // that none of the parts is a large one when others use a processor, too.
     constexpr std::size_t most_threads = 4;
     constexpr std::size_t worth_a_thread = 100;
-    const auto threads = std::clamp<std::size_t>(
-        candidates.size() / worth_a_thread, 1,
-        std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, most_threads));
+    const auto threads =
+        std::clamp<std::size_t>(candidates.size() / worth_a_thread, 1, most_threads);
     const auto share = candidates.size() / threads + 1;
     std::vector<std::future<std::vector<Sample>>> others;
     std::span<const Candidate> rest{candidates};
