@@ -13,7 +13,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "httpbridge/journal.hpp"
+#include "base/logging.hpp"
 
 namespace hypeman::httpbridge {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "httpbridge/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 
 namespace hypeman::httpbridge {
 

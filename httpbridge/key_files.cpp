@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <array>
 #include <cerrno>
 #include <sstream>
 #include <system_error>
@@ -14,7 +13,8 @@
 #include <sysexits.h>
 #include <yaml-cpp/yaml.h>
 
-#include "httpbridge/unique_fd.hpp"
+#include "base/file.hpp"
+#include "base/unique_fd.hpp"
 
 namespace hypeman::httpbridge {
 namespace {
@@ -46,19 +46,14 @@ tl::expected<std::string, StartupError> read_key_file(const std::string& path) {
   if ((status.st_mode & S_IROTH) != 0) {
     spdlog::warn("key file {} can be read by every user; chmod o-r it", path);
   }
-  std::string text;
-  std::array<char, 4096> chunk{};
-  while (text.size() <= max_key_file_bytes) {
-    const ssize_t count = ::read(fd.get(), chunk.data(), chunk.size());
-    if (count < 0) {
-      return unreadable(path, errno);
-    }
-    if (count == 0) {
-      return text;
-    }
-    text.append(chunk.data(), static_cast<std::size_t>(count));
+  auto text = read_whole(fd.get(), max_key_file_bytes);
+  if (text) {
+    return *std::move(text);
   }
-  return unusable(path, "larger than 1 MiB; name a file that holds a key");
+  if (text.error() == std::errc::file_too_large) {
+    return unusable(path, "larger than 1 MiB; name a file that holds a key");
+  }
+  return unreadable(path, text.error().value());
 }
 
 tl::expected<std::string, StartupError> read_secret(const std::string& path) {

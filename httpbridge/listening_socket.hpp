@@ -6,9 +6,9 @@
 
 #include <tl/expected.hpp>
 
+#include "base/unique_fd.hpp"
 #include "httpbridge/listen_address.hpp"
 #include "httpbridge/startup_error.hpp"
-#include "httpbridge/unique_fd.hpp"
 
 namespace hypeman::httpbridge {
 

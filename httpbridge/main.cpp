@@ -19,7 +19,7 @@
 #include <spdlog/spdlog.h>
 #include <sysexits.h>
 
-#include "httpbridge/journal.hpp"
+#include "base/logging.hpp"
 #include "httpbridge/key_files.hpp"
 #include "httpbridge/listening_socket.hpp"
 #include "httpbridge/options.hpp"
@@ -132,7 +132,8 @@ tl::expected<void, StartupError> run(const Options& options) {
 
 int main(int argc, char** argv) {
   try {
-    log_for_journal();
+    spdlog::set_default_logger(
+        hypeman::stderr_logger("hypeman-stats-bridge", hypeman::journal_formatter()));
     std::signal(SIGPIPE, SIG_IGN);  // a log reader that goes away must not end the program
     const auto options = parse_options(argc, argv);
     if (options && std::holds_alternative<Notice>(*options)) {

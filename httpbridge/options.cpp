@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <sysexits.h>
 
-#include "httpbridge/version.hpp"
+#include "base/version.hpp"
 
 namespace hypeman::httpbridge {
 namespace {

@@ -5,7 +5,7 @@
 #include <span>
 #include <system_error>
 
-#include "httpbridge/instance_names.hpp"
+#include "base/instance_names.hpp"
 
 namespace hypeman::httpbridge {
 namespace {

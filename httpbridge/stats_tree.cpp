@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -13,14 +11,17 @@
 #include <cerrno>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <dirent.h>
 #include <spdlog/spdlog.h>
 
+#include "base/directory.hpp"
+#include "base/file.hpp"
+#include "base/instance_names.hpp"
+#include "base/unique_fd.hpp"
 #include "httpbridge/held_descriptors.hpp"
-#include "httpbridge/instance_names.hpp"
-#include "httpbridge/unique_fd.hpp"
 
 namespace hypeman::httpbridge {
 namespace {
@@ -94,35 +95,14 @@ Result<Identity> identity_of(int at, const std::string& path, int flags) {
                   (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0};
 }
 
-/// Opens below `root`, without following any symbolic link and without ever waiting for a writer.
-Result<UniqueFd> open_beneath(int root, const std::string& path, std::uint64_t flags) {
-  open_how how{};
-  how.flags = flags | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW;
-  if ((flags & O_PATH) != 0) {
-    how.flags &= ~static_cast<std::uint64_t>(O_NONBLOCK);  // openat2 refuses it beside O_PATH
-  }
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
-  for (;;) {
-    const auto fd = static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how)));
-    if (fd >= 0) {
-      return UniqueFd{fd};
-    }
-    if (errno != EINTR) {
-      return last_error();
-    }
-  }
+tl::unexpected<Trouble> trouble(std::error_code error) {
+  return trouble(error.value());
 }
 
-Result<std::size_t> read_at(int fd, char* to, std::size_t size, std::size_t offset) {
-  for (;;) {
-    const ssize_t count = ::pread(fd, to, size, static_cast<off_t>(offset));
-    if (count >= 0) {
-      return static_cast<std::size_t>(count);
-    }
-    if (errno != EINTR) {
-      return last_error();
-    }
-  }
+Result<UniqueFd> open_in_tree(int root, const std::string& path, int flags) {
+  return hypeman::open_beneath(root, path.c_str(), flags).map_error([](std::error_code error) {
+    return trouble(error).value();
+  });
 }
 
 /// Reads on from `contents` to the end. A read that returns less than it asked for has reached it:
@@ -134,12 +114,12 @@ Result<std::string> read_rest(int fd, std::string contents, std::size_t chunk, s
     }
     const std::size_t have = contents.size();
     contents.resize(std::min(have + chunk, bound));
-    const auto count = read_at(fd, contents.data() + have, contents.size() - have, have);
-    if (!count) {
-      return tl::unexpected(count.error());
+    const auto more = read_at(fd, std::span{contents}.subspan(have), have);
+    if (!more) {
+      return trouble(more.error());
     }
-    const bool at_end = have + *count < contents.size();
-    contents.resize(have + *count);
+    const bool at_end = have + more->size() < contents.size();
+    contents.resize(have + more->size());
     if (at_end) {
       return contents;
     }
@@ -150,23 +130,18 @@ Result<std::string> read_rest(int fd, std::string contents, std::size_t chunk, s
 /// A stats.json fits a page: one aligned page is the cheapest read that FUSE has.
 Result<std::string> read_stats_json(int fd) {
   alignas(page_bytes) std::array<char, page_bytes> page;  // NOLINT(*-member-init): read fills it
-  const auto count = read_at(fd, page.data(), page.size(), 0);
-  if (!count) {
-    return tl::unexpected(count.error());
+  const auto text = read_at(fd, page, 0);
+  if (!text) {
+    return trouble(text.error());
   }
-  if (*count == 0) {
+  if (text->empty()) {
     return trouble(EAGAIN);  // caught while it is being written
   }
-  std::string contents{page.data(), *count};
-  if (*count < page.size()) {
-    return contents;
+  if (text->size() < page.size()) {
+    return std::string{*text};
   }
-  return read_rest(fd, std::move(contents), page_bytes, max_stats_bytes);
+  return read_rest(fd, std::string{*text}, page_bytes, max_stats_bytes);
 }
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
 
 std::string_view describe(const Resource& resource) {
   return resource.kind == ResourceKind::metrics ? std::string_view{"metrics.prom"}
@@ -218,7 +193,7 @@ class StatsTree::Mount {
 
   /// Whether this is a stats tree that answers, and not the empty directory it is mounted over.
   [[nodiscard]] Result<std::string> probe() const {
-    return open_beneath(root_.get(), "by-name", O_RDONLY | O_DIRECTORY)
+    return open_in_tree(root_.get(), "by-name", O_RDONLY | O_DIRECTORY)
         .and_then([](const UniqueFd&) -> Result<std::string> { return std::string{}; });
   }
 
@@ -250,7 +225,7 @@ class StatsTree::Mount {
   }
 
   [[nodiscard]] Result<UniqueFd> open_file(const std::string& path) const {
-    auto fd = open_beneath(root_.get(), path, O_RDONLY);
+    auto fd = open_in_tree(root_.get(), path, O_RDONLY);
     struct stat status {};
     if (fd && ::fstat(fd->get(), &status) != 0) {
       return last_error();
@@ -283,7 +258,7 @@ class StatsTree::Mount {
 
   /// by-name/<name> is a link; only its text is used, and only if it is `../<instance ID>`.
   [[nodiscard]] Result<std::string> id_by_name(const std::string& name) const {
-    const auto link = open_beneath(root_.get(), "by-name/" + name, O_PATH);
+    const auto link = open_in_tree(root_.get(), "by-name/" + name, O_PATH);
     if (!link) {
       return tl::unexpected(link.error());
     }
@@ -301,34 +276,22 @@ class StatsTree::Mount {
   }
 
   [[nodiscard]] Result<std::string> id_by_prefix(std::string_view prefix) const {
-    auto fd = open_beneath(root_.get(), ".", O_RDONLY | O_DIRECTORY);
-    if (!fd) {
-      return tl::unexpected(fd.error());
-    }
-    const std::unique_ptr<DIR, CloseDirectory> listing{::fdopendir(fd->get())};
-    if (!listing) {
-      return last_error();
-    }
-    static_cast<void>(fd->release());  // the listing closes it
     std::optional<std::string> match;
-    for (;;) {
-      errno = 0;
-      const dirent* entry = ::readdir(listing.get());
-      if (entry == nullptr) {
-        break;
-      }
-      const std::string_view name{static_cast<const char*>(entry->d_name)};
-      const bool directory = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
-      if (!directory || !name.starts_with(prefix) || !is_instance_id(name)) {
-        continue;
-      }
-      if (match) {
-        return tl::unexpected(Trouble{ReadFailure::ambiguous, {}});
-      }
-      match = name;
+    bool ambiguous = false;
+    const auto listed =
+        for_each_entry(root_.get(), ".", [&](std::string_view name, unsigned char type) {
+          const bool directory = type == DT_DIR || type == DT_UNKNOWN;
+          if (directory && name.starts_with(prefix) && is_instance_id(name)) {
+            ambiguous = match.has_value();
+            match = name;
+          }
+          return !ambiguous;
+        });
+    if (!listed) {
+      return trouble(listed.error());
     }
-    if (errno != 0) {
-      return last_error();
+    if (ambiguous) {
+      return tl::unexpected(Trouble{ReadFailure::ambiguous, {}});
     }
     return match ? Result<std::string>{*std::move(match)} : not_there();
   }

@@ -18,15 +18,15 @@
 #include <benchmark/benchmark.h>
 #include <spdlog/sinks/null_sink.h>
 
-#include "collector/host.hpp"
-#include "collector/instance.hpp"
-#include "collector/metadata.hpp"
-#include "collector/net_statistics.hpp"
-#include "collector/proc_pid_stat.hpp"
-#include "collector/proc_pid_statm.hpp"
-#include "collector/prometheus_text.hpp"
-#include "collector/stats_json.hpp"
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
+#include "collector/hypeman/metadata.hpp"
+#include "collector/instances/host.hpp"
+#include "collector/instances/instance.hpp"
+#include "collector/kernel/net_statistics.hpp"
+#include "collector/kernel/proc_pid_stat.hpp"
+#include "collector/kernel/proc_pid_statm.hpp"
+#include "collector/statistics/prometheus_text.hpp"
+#include "collector/statistics/stats_json.hpp"
 
 namespace {
 

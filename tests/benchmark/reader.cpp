@@ -30,11 +30,11 @@
 #include <thread>
 #include <vector>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 
 namespace {
 
-using hypeman::collector::UniqueFd;
+using UniqueFd;
 using Clock = std::chrono::steady_clock;
 using Nanoseconds = std::uint32_t;
 

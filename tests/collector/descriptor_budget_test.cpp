@@ -1,4 +1,4 @@
-#include "collector/descriptor_budget.hpp"
+#include "collector/kernel/descriptor_budget.hpp"
 
 #include <algorithm>
 #include <memory>

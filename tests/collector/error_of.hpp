@@ -1,12 +1,12 @@
 #pragma once
 
-#include "collector/result.hpp"
+#include "base/result.hpp"
 
 namespace hypeman::tests {
 
 /// The errno of a Result; 0 if it holds a value.
 template <class T>
-[[nodiscard]] int error_of(const collector::Result<T>& result) {
+[[nodiscard]] int error_of(const Result<T>& result) {
   return result ? 0 : result.error().value();
 }
 

@@ -1,4 +1,4 @@
-#include "collector/field.hpp"
+#include "collector/statistics/field.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -16,7 +16,6 @@ namespace hypeman::tests {
 namespace {
 
 using collector::all_fields;
-using collector::failure;
 using collector::Field;
 using collector::field_name;
 using collector::has_field;

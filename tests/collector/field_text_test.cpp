@@ -1,5 +1,3 @@
-#include "collector/field_text.hpp"
-
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -8,6 +6,8 @@
 #include <string_view>
 
 #include <gtest/gtest.h>
+
+#include "collector/statistics/value.hpp"
 
 namespace hypeman::tests {
 namespace {

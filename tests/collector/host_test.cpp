@@ -1,4 +1,4 @@
-#include "collector/host.hpp"
+#include "collector/instances/host.hpp"
 
 #include <string>
 

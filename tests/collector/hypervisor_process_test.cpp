@@ -1,4 +1,4 @@
-#include "collector/hypervisor_process.hpp"
+#include "collector/kernel/hypervisor_process.hpp"
 
 #include <linux/sched.h>
 #include <sched.h>

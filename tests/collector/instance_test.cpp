@@ -1,4 +1,4 @@
-#include "collector/instance.hpp"
+#include "collector/instances/instance.hpp"
 
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): SIGKILL and friends, with kill()
 #include <unistd.h>
@@ -14,7 +14,7 @@
 
 #include <gtest/gtest.h>
 
-#include "collector/field.hpp"
+#include "collector/statistics/field.hpp"
 #include "tests/collector/error_of.hpp"
 #include "tests/collector/fake_kernel.hpp"
 #include "tests/collector/test_host.hpp"

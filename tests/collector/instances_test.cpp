@@ -1,4 +1,4 @@
-#include "collector/instances.hpp"
+#include "collector/instances/instances.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "collector/metadata_file.hpp"
+#include "collector/hypeman/metadata_file.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -16,7 +16,7 @@
 
 #include <gtest/gtest.h>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 #include "tests/collector/error_of.hpp"
 #include "tests/collector/test_host.hpp"
 #include "tests/support/privileges.hpp"
@@ -25,7 +25,6 @@ namespace hypeman::tests {
 namespace {
 
 using collector::MetadataFile;
-using collector::UniqueFd;
 namespace filesystem = std::filesystem;
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20U;

@@ -1,4 +1,4 @@
-#include "collector/net_statistics.hpp"
+#include "collector/kernel/net_statistics.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 #include "tests/collector/error_of.hpp"
 #include "tests/collector/fake_kernel.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -18,7 +18,6 @@ namespace {
 
 using collector::parse_net_statistic;
 using collector::read_net_statistic;
-using collector::UniqueFd;
 
 TEST(NetStatistic, IsANumberAndANewline) {
   EXPECT_EQ(parse_net_statistic("0\n"), 0U);

@@ -1,4 +1,4 @@
-#include "collector/proc_pid_cmdline.hpp"
+#include "collector/kernel/proc_pid_cmdline.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 #include "tests/collector/error_of.hpp"
 #include "tests/collector/fake_kernel.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -18,7 +18,6 @@ namespace {
 
 using collector::command_line_names;
 using collector::read_proc_pid_cmdline;
-using collector::UniqueFd;
 
 const std::string path = "/var/lib/hypeman/guests/qilviffnqzck2jrim1x6s2b1/ch.sock";
 

@@ -1,4 +1,4 @@
-#include "collector/proc_pid_stat.hpp"
+#include "collector/kernel/proc_pid_stat.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 
 #include <gtest/gtest.h>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 #include "tests/collector/error_of.hpp"
 #include "tests/collector/fake_kernel.hpp"
 
@@ -21,7 +21,6 @@ namespace {
 
 using collector::parse_proc_pid_stat;
 using collector::read_proc_pid_stat;
-using collector::UniqueFd;
 
 // From a Cloud Hypervisor on Linux 6.1.
 constexpr std::string_view real_text =

@@ -1,4 +1,4 @@
-#include "collector/proc_pid_statm.hpp"
+#include "collector/kernel/proc_pid_statm.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 #include "tests/collector/error_of.hpp"
 #include "tests/collector/fake_kernel.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -19,8 +19,6 @@ namespace {
 using collector::parse_proc_pid_statm;
 using collector::ProcPidStatm;
 using collector::read_proc_pid_statm;
-using collector::Result;
-using collector::UniqueFd;
 
 Result<ProcPidStatm> read_text(const std::string& text) {
   const TemporaryDirectory directory;

@@ -1,4 +1,4 @@
-#include "collector/procfs.hpp"
+#include "collector/kernel/procfs.hpp"
 
 #include <unistd.h>
 

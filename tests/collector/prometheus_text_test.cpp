@@ -1,4 +1,4 @@
-#include "collector/prometheus_text.hpp"
+#include "collector/statistics/prometheus_text.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -10,14 +10,13 @@
 
 #include <gtest/gtest.h>
 
-#include "collector/result.hpp"
+#include "base/result.hpp"
 #include "tests/collector/samples.hpp"
 
 namespace hypeman::tests {
 namespace {
 
 using collector::append_prometheus_text;
-using collector::failure;
 using collector::Sample;
 
 std::string prometheus_text(const std::vector<Sample>& samples) {

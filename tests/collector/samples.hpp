@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "collector/sample.hpp"
+#include "collector/instances/sample.hpp"
 
 namespace hypeman::tests {
 

@@ -1,4 +1,4 @@
-#include "collector/stats_json.hpp"
+#include "collector/statistics/stats_json.hpp"
 
 #include <cstdint>
 #include <string>
@@ -6,14 +6,13 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "collector/result.hpp"
+#include "base/result.hpp"
 #include "tests/collector/samples.hpp"
 
 namespace hypeman::tests {
 namespace {
 
 using collector::append_stats_json;
-using collector::failure;
 using collector::Sample;
 
 std::string stats_json(const Sample& sample) {

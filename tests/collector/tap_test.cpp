@@ -1,4 +1,4 @@
-#include "collector/tap.hpp"
+#include "collector/kernel/tap.hpp"
 
 #include <unistd.h>
 
@@ -11,7 +11,7 @@
 
 #include <gtest/gtest.h>
 
-#include "collector/file.hpp"
+#include "base/file.hpp"
 #include "tests/collector/error_of.hpp"
 #include "tests/collector/fake_kernel.hpp"
 #include "tests/support/privileges.hpp"
@@ -20,9 +20,7 @@
 namespace hypeman::tests {
 namespace {
 
-using collector::open_directory;
 using collector::tap_name;
-using collector::UniqueFd;
 using KernelTap = hypeman::tests::Tap;
 
 constexpr auto interface = "hype-qilviffn";
@@ -43,7 +41,7 @@ TEST(TapName, IsLowerCase) {
 class FakedTap : public ::testing::Test {
  protected:
   [[nodiscard]] const FakeSys& sys() const { return sys_; }
-  [[nodiscard]] collector::Result<collector::Tap> pin() const {
+  [[nodiscard]] Result<collector::Tap> pin() const {
     return collector::Tap::pin(fd_.get(), interface);
   }
 
@@ -105,7 +103,7 @@ class RealTap : public EndToEndTest {
   [[nodiscard]] static std::string name() {
     return "hype-u" + std::to_string(::getpid() % 1'000'000);
   }
-  [[nodiscard]] collector::Result<collector::Tap> pin() const {
+  [[nodiscard]] Result<collector::Tap> pin() const {
     return collector::Tap::pin(fd_.get(), name());
   }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "collector/host.hpp"
+#include "collector/instances/host.hpp"
 #include "tests/support/data_directory.hpp"
 
 namespace hypeman::tests {

@@ -12,7 +12,7 @@
 #include <dirent.h>
 #include <gtest/gtest.h>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/privileges.hpp"
@@ -31,7 +31,7 @@ class Freshness : public EndToEndTest {
   DataDirectory data;
 };
 
-std::string read_at(const collector::UniqueFd& fd, off_t offset, std::size_t size = 4096) {
+std::string read_at(const UniqueFd& fd, off_t offset, std::size_t size = 4096) {
   std::string buffer(size, '\0');
   const auto length = ::pread(fd.get(), buffer.data(), size, offset);
   if (length < 0) {
@@ -41,8 +41,8 @@ std::string read_at(const collector::UniqueFd& fd, off_t offset, std::size_t siz
   return buffer;
 }
 
-collector::UniqueFd open_file(const std::filesystem::path& path) {
-  return collector::UniqueFd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+UniqueFd open_file(const std::filesystem::path& path) {
+  return UniqueFd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
 }
 
 TEST_F(Freshness, NewInstanceIsThereForTheNextReader) {
@@ -65,7 +65,7 @@ TEST_F(Freshness, RemovedInstanceIsGoneForTheNextReader) {
   ASSERT_EQ(list(mount / id).size(), 11U);
   ASSERT_EQ(mount.read(id, "stats.json").error, 0);
   const auto held = open_file(mount / id / "stats.json");
-  const collector::UniqueFd directory{::open((mount / id).c_str(), O_RDONLY | O_DIRECTORY)};
+  const UniqueFd directory{::open((mount / id).c_str(), O_RDONLY | O_DIRECTORY)};
 
   data.remove(id);
   EXPECT_EQ(mount.read(id, "stats.json").error, ENOENT);

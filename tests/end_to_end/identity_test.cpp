@@ -13,7 +13,7 @@
 
 #include <gtest/gtest.h>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/eventually.hpp"
@@ -126,7 +126,7 @@ TEST_P(Identity, DescriptorHeldAcrossTheReuseOfThePidNeverTellsOfTheStranger) {
   const auto pid = process.pid();
   data.write(record_of(pid));
   const StatsMount mount{data.path()};
-  const collector::UniqueFd fd{::open((mount / id / "memory_rss_bytes").c_str(), O_RDONLY)};
+  const UniqueFd fd{::open((mount / id / "memory_rss_bytes").c_str(), O_RDONLY)};
   std::array<char, 64> buffer{};
   ASSERT_GT(::pread(fd.get(), buffer.data(), buffer.size(), 0), 2);
 

@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 #include <sysexits.h>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/eventually.hpp"
@@ -73,9 +73,9 @@ TEST_F(Lifecycle, SignalsUnmountAndEndWithSuccess) {
 TEST_F(Lifecycle, SigtermUnmountsWhileReadersHoldFilesOpen) {
   data.write({.id = id});
   auto daemon = start();
-  const collector::UniqueFd file{
+  const UniqueFd file{
       ::open((mountpoint.path() / id / "stats.json").c_str(), O_RDONLY | O_CLOEXEC)};
-  const collector::UniqueFd directory{::open(mountpoint.path().c_str(), O_RDONLY | O_CLOEXEC)};
+  const UniqueFd directory{::open(mountpoint.path().c_str(), O_RDONLY | O_CLOEXEC)};
   ASSERT_TRUE(static_cast<bool>(file));
   std::array<char, 16> buffer{};
   ASSERT_EQ(::read(file.get(), buffer.data(), buffer.size()), 16);
@@ -104,8 +104,7 @@ TEST_F(Lifecycle, UmountEndsItWithSuccess) {
 TEST_F(Lifecycle, LazyUmountEndsItWhenTheLastReaderIsGone) {
   data.write({.id = id});
   auto daemon = start();
-  collector::UniqueFd file{
-      ::open((mountpoint.path() / id / "stats.json").c_str(), O_RDONLY | O_CLOEXEC)};
+  UniqueFd file{::open((mountpoint.path() / id / "stats.json").c_str(), O_RDONLY | O_CLOEXEC)};
   ASSERT_TRUE(run({"umount", "-l", mountpoint.path()}).status.success());
   EXPECT_FALSE(daemon.wait(std::chrono::milliseconds{200}));
   std::array<char, 16> buffer{};
@@ -117,7 +116,7 @@ TEST_F(Lifecycle, LazyUmountEndsItWhenTheLastReaderIsGone) {
 TEST_F(Lifecycle, StartsOnTheStaleMountThatACrashHasLeft) {
   data.write({.id = id});
   auto crashed = start();
-  const collector::UniqueFd held{
+  const UniqueFd held{
       ::open((mountpoint.path() / id / "stats.json").c_str(), O_RDONLY | O_CLOEXEC)};
   crashed.send_signal(SIGKILL);
   ASSERT_TRUE(crashed.wait(std::chrono::seconds{10}));

@@ -23,7 +23,7 @@
 #include <gtest/gtest.h>
 #include <sysexits.h>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/eventually.hpp"
@@ -33,8 +33,6 @@
 
 namespace hypeman::tests {
 namespace {
-
-using collector::UniqueFd;
 
 constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
 constexpr auto no_capability = "0000000000000000";

@@ -1,5 +1,5 @@
 // Puts a process into the worker's own sandbox and tries from in there what must not be possible.
-#include "fs/sandbox.hpp"
+#include "fs/sandbox/sandbox.hpp"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -32,16 +32,14 @@
 #include <seccomp.h>
 #include <spdlog/sinks/ostream_sink.h>
 
-#include "collector/unique_fd.hpp"
-#include "fs/sanitizers.hpp"
+#include "base/unique_fd.hpp"
+#include "fs/sandbox/sanitizers.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace hypeman::tests {
 namespace {
-
-using collector::UniqueFd;
 
 constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
 

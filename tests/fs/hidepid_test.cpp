@@ -1,4 +1,4 @@
-#include "fs/hidepid.hpp"
+#include "fs/sandbox/hidepid.hpp"
 
 #include <fstream>
 #include <optional>

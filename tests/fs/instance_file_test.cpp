@@ -1,4 +1,4 @@
-#include "fs/instance_file.hpp"
+#include "fs/tree/instance_file.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -8,14 +8,13 @@
 
 #include <gtest/gtest.h>
 
-#include "collector/stats_json.hpp"
+#include "collector/statistics/stats_json.hpp"
 #include "tests/collector/error_of.hpp"
 #include "tests/collector/samples.hpp"
 
 namespace hypeman::tests {
 namespace {
 
-using collector::failure;
 using collector::Sample;
 using fs::InstanceFile;
 

@@ -1,4 +1,4 @@
-#include "fs/node.hpp"
+#include "fs/tree/node.hpp"
 
 #include <algorithm>
 #include <atomic>

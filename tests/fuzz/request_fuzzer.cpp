@@ -16,9 +16,9 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "base/instance_names.hpp"
+#include "base/logging.hpp"
 #include "httpbridge/decision.hpp"
-#include "httpbridge/instance_names.hpp"
-#include "httpbridge/journal.hpp"
 #include "httpbridge/jwt.hpp"
 
 namespace {

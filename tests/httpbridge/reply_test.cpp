@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "httpbridge/journal.hpp"
-
 namespace hypeman::httpbridge {
 namespace {
 
@@ -23,12 +21,6 @@ TEST(RenderHead, SaysWhatBecomesOfTheConnection) {
   EXPECT_NE(head.find("\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"), std::string::npos);
   render_head(reply, {true, true, "DATE"}, head);
   EXPECT_NE(head.find("\r\nConnection: keep-alive\r\n"), std::string::npos);
-}
-
-TEST(Printable, LeavesNothingThatCouldForgeALogLine) {
-  EXPECT_EQ(printable("/a?b"), "/a?b");
-  EXPECT_EQ(printable("a\n<3>b\x1b\x7f\xff\\ "), "a\\x0a<3>b\\x1b\\x7f\\xff\\x5c\\x20");
-  EXPECT_EQ(printable(std::string(300, 'a')), std::string(256, 'a') + "...");
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "httpbridge/instance_names.hpp"
+#include "base/instance_names.hpp"
 
 namespace hypeman::httpbridge {
 namespace {

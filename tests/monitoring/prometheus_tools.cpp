@@ -6,7 +6,7 @@
 
 #include <stdexcept>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/paths.hpp"
 
@@ -30,7 +30,7 @@ CommandResult promtool(std::vector<std::string> arguments) {
 }
 
 std::uint16_t free_port() {
-  const collector::UniqueFd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  const UniqueFd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

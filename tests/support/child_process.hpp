@@ -10,11 +10,9 @@
 #include <variant>
 #include <vector>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 
 namespace hypeman::tests {
-
-using collector::UniqueFd;
 
 struct ExitStatus {
   int code = -1;   ///< exit code; -1 when a signal ended the process

@@ -7,11 +7,9 @@
 #include <cstring>
 #include <string_view>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 
 namespace hypeman::tests {
-
-using collector::UniqueFd;
 
 std::optional<std::string> skip_reason_for_end_to_end() {
   if (::geteuid() != 0) {

@@ -13,7 +13,7 @@
 
 #include <gtest/gtest.h>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/paths.hpp"
 
@@ -31,7 +31,7 @@ std::vector<std::string> daemon_arguments(const std::filesystem::path& data_dire
 }  // namespace
 
 ReadResult read_file(const std::filesystem::path& path) {
-  const collector::UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!fd) {
     return {.error = errno, .text = {}};
   }

@@ -6,11 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 
 namespace hypeman::tests {
-
-using collector::UniqueFd;
 
 /// An Ethernet frame to everybody, of an ethertype that is reserved for experiments, so that no
 /// network stack answers it. `size` counts all its bytes, the 14 of the header too.

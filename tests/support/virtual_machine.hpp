@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <string>
 
-#include "collector/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 #include "tests/support/child_process.hpp"
 
 namespace hypeman::tests {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "httpbridge/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 #include "tests/httpbridge/support/temporary_directory.hpp"
 
 namespace hypeman::httpbridge::testing {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "httpbridge/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 
 namespace hypeman::httpbridge::testing {
 

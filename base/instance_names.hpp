@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string_view>
+
+/// The grammar of Hypeman's instance IDs and names. A path of the mount or of an HTTP request that
+/// does not match it cannot name an instance.
+namespace hypeman {
+
+/// A CUID2: `[a-z][a-z0-9]*`, 2 to 32 characters.
+[[nodiscard]] bool is_instance_id(std::string_view text);
+
+/// The beginning of an instance ID, at least one character.
+[[nodiscard]] bool is_instance_id_prefix(std::string_view text);
+
+/// A DNS label: `[a-z0-9]([a-z0-9-]*[a-z0-9])?`, at most 63 characters.
+[[nodiscard]] bool is_instance_name(std::string_view text);
+
+}  // namespace hypeman

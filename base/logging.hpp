@@ -1,0 +1,23 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <spdlog/formatter.h>
+#include <spdlog/logger.h>
+
+namespace hypeman {
+
+/// Formats a line as sd-daemon(3) describes: `<6>text`, where the number is the syslog level.
+[[nodiscard]] std::unique_ptr<spdlog::formatter> journal_formatter();
+
+/// A logger that writes to standard error at once. `name` is the program's.
+[[nodiscard]] std::shared_ptr<spdlog::logger> stderr_logger(
+    const std::string& name, std::unique_ptr<spdlog::formatter> formatter);
+
+/// Text from outside for one log line: backslashes and bytes that are not printable ASCII become
+/// `\xNN`; cut after 256 bytes.
+[[nodiscard]] std::string printable(std::string_view text);
+
+}  // namespace hypeman

@@ -1,0 +1,36 @@
+#include "collector/instances/host.hpp"
+
+#include "base/file.hpp"
+
+namespace hypeman::collector {
+namespace {
+
+auto naming(const std::string& root) {
+  return [&root](std::error_code error) { return root + ": " + error.message(); };
+}
+
+}  // namespace
+
+tl::expected<Host, std::string> Host::open(const Roots& roots,
+                                           std::shared_ptr<spdlog::logger> logger) {
+  auto data_dir = open_directory(roots.data_dir).map_error(naming(roots.data_dir));
+  if (!data_dir) {
+    return tl::unexpected{data_dir.error()};
+  }
+  auto procfs = Procfs::open(roots.proc).map_error(naming(roots.proc));
+  if (!procfs) {
+    return tl::unexpected{procfs.error()};
+  }
+  auto sys = open_directory(roots.sys).map_error(naming(roots.sys));
+  if (!sys) {
+    return tl::unexpected{sys.error()};
+  }
+  return Host{
+      .data_dir = *std::move(data_dir),
+      .procfs = *std::move(procfs),
+      .sys = *std::move(sys),
+      .logger = std::move(logger),
+      .budget = std::make_unique<DescriptorBudget>(DescriptorBudget::instances_within_limit())};
+}
+
+}  // namespace hypeman::collector

@@ -1,0 +1,123 @@
+#include "fs/daemon/mount.hpp"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+namespace hypeman::fs {
+namespace {
+
+constexpr auto run_as_root = "; only root can mount: run it as root";
+
+std::string reason(int error) {
+  return std::generic_category().message(error);
+}
+
+/// Which mount a path is on, without asking its file system.
+std::optional<std::uint64_t> mount_id_of(const std::string& path) {
+  struct statx status {};
+  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, STATX_MNT_ID,
+              &status) != 0) {
+    return std::nullopt;
+  }
+  return status.stx_mnt_id;
+}
+
+bool is_mountpoint(const std::string& path) {
+  return mount_id_of(path) != mount_id_of(std::filesystem::path{path}.parent_path());
+}
+
+/// Whether its daemon is gone: then the mount answers nothing but this.
+bool is_stale(const std::string& path) {
+  struct statfs status {};
+  return ::statfs(path.c_str(), &status) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+}
+
+}  // namespace
+
+tl::expected<std::string, std::string> prepare_mountpoint(const std::string& path) {
+  std::error_code error;
+  while (is_stale(path)) {
+    if (::umount2(path.c_str(), MNT_DETACH) != 0) {
+      return tl::unexpected{
+          path + ": a dead file system is mounted here and cannot be cleared: " + reason(errno)};
+    }
+  }
+  std::filesystem::create_directories(path, error);
+  auto absolute = error ? std::filesystem::path{} : std::filesystem::canonical(path, error);
+  if (error) {
+    return tl::unexpected{path + ": cannot be mounted on: " + error.message()};
+  }
+  if (!std::filesystem::is_directory(absolute, error)) {
+    return tl::unexpected{path + ": cannot be mounted on: it is not a directory"};
+  }
+  struct statfs status {};
+  if (::statfs(absolute.c_str(), &status) == 0 && status.f_type == FUSE_SUPER_MAGIC &&
+      is_mountpoint(absolute)) {
+    return tl::unexpected{path +
+                          ": a FUSE file system is mounted here already; to replace it, "
+                          "unmount it first: umount " +
+                          path};
+  }
+  return absolute.string();
+}
+
+tl::expected<Mount, std::string> Mount::create(const Options& options) {
+  UniqueFd device{::open("/dev/fuse", O_RDWR | O_CLOEXEC)};
+  if (!device) {
+    const int error = errno;
+    return tl::unexpected{
+        "/dev/fuse: " + reason(error) +
+        (error == EACCES ? run_as_root : "; load the kernel module: modprobe fuse")};
+  }
+  auto data =
+      "fd=" + std::to_string(device.get()) + ",rootmode=40000,user_id=0,group_id=0,allow_other";
+  if (options.check_permissions) {
+    data += ",default_permissions";
+  }
+  if (::mount(options.source.c_str(), options.mountpoint.c_str(), "fuse.hypeman-statsfs",
+              MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME, data.c_str()) != 0) {
+    const int error = errno;
+    return tl::unexpected{options.mountpoint + ": cannot mount: " + reason(error) +
+                          (error == EPERM ? run_as_root : "")};
+  }
+  return Mount{std::move(device), options.mountpoint, mount_id_of(options.mountpoint).value_or(0)};
+}
+
+Mount::Mount(Mount&& other) noexcept
+    : device_{std::move(other.device_)},
+      mountpoint_{std::exchange(other.mountpoint_, {})},
+      mount_id_{other.mount_id_} {}
+
+UniqueFd Mount::leave_to_keeper() {
+  mountpoint_.clear();
+  return std::move(device_);
+}
+
+bool Mount::within_reach() const {
+  return mount_id_of(mountpoint_) == mount_id_;
+}
+
+void Mount::unmount() {
+  const auto mountpoint = std::exchange(mountpoint_, {});
+  if (mountpoint.empty() || mount_id_of(mountpoint) != mount_id_) {
+    return;
+  }
+  // Readers that hold a file open make that EBUSY; then it goes out of everybody's sight, and they
+  // keep what they have open for as long as it is served.
+  if (::umount2(mountpoint.c_str(), UMOUNT_NOFOLLOW) != 0) {
+    ::umount2(mountpoint.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
+  }
+}
+
+}  // namespace hypeman::fs

@@ -1,0 +1,205 @@
+#include "fs/fuse/operations.hpp"
+
+#include <sys/stat.h>
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fs/tree/tree.hpp"
+
+namespace hypeman::fs {
+namespace {
+
+// The kernel may keep names for long: whatever it then does with one comes to us as an open,
+// opendir, readlink or getattr, and is answered by the truth of that moment.
+constexpr double entry_timeout = 86400.0;  // seconds
+
+ServedTree& served(fuse_req_t request) {
+  return *static_cast<ServedTree*>(fuse_req_userdata(request));
+}
+
+Tree& tree_of(fuse_req_t request) {
+  return served(request).tree;
+}
+
+pid_t reader_of(fuse_req_t request) {
+  return fuse_req_ctx(request)->pid;
+}
+
+/// Runs an operation that replies itself unless it fails.
+template <class Operation>
+void answer(fuse_req_t request, Operation operation) noexcept {
+  int error = EIO;
+  try {
+    const Result<void> done = operation();
+    if (done) {
+      return;
+    }
+    error = done.error().value();
+  } catch (const std::bad_alloc&) {
+    error = ENOMEM;
+  } catch (...) {
+    error = EIO;
+  }
+  fuse_reply_err(request, error);
+}
+
+/// Attributes are never kept where they can change; those of directories are, for a second, where
+/// the kernel needs them to check the permissions of each path component.
+double attribute_timeout(const Tree& tree, const Attributes& attributes) {
+  return S_ISDIR(attributes.st_mode) && !tree.access().everybody() ? 1.0 : 0.0;
+}
+
+void look_up(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  answer(request, [&]() -> Result<void> {
+    auto& tree = tree_of(request);
+    return tree.look_up(parent, name).map([&](const Attributes& attributes) {
+      fuse_entry_param entry{};
+      entry.ino = attributes.st_ino;
+      entry.attr = attributes;
+      entry.attr_timeout = attribute_timeout(tree, attributes);
+      entry.entry_timeout = entry_timeout;
+      if (fuse_reply_entry(request, &entry) != 0) {
+        tree.forget(entry.ino, 1);  // the kernel has not heard of it
+      }
+    });
+  });
+}
+
+void forget(fuse_req_t request, fuse_ino_t inode, std::uint64_t lookups) {
+  tree_of(request).forget(inode, lookups);
+  fuse_reply_none(request);
+}
+
+void forget_multi(fuse_req_t request, std::size_t count, fuse_forget_data* forgets) {
+  for (const auto& one : std::span{forgets, count}) {
+    tree_of(request).forget(one.ino, one.nlookup);
+  }
+  fuse_reply_none(request);
+}
+
+void get_attributes(fuse_req_t request, fuse_ino_t inode, fuse_file_info* /*file*/) {
+  answer(request, [&]() -> Result<void> {
+    auto& tree = tree_of(request);
+    return tree.attributes(inode, reader_of(request)).map([&](const Attributes& attributes) {
+      fuse_reply_attr(request, &attributes, attribute_timeout(tree, attributes));
+    });
+  });
+}
+
+void read_link(fuse_req_t request, fuse_ino_t inode) {
+  answer(request, [&]() -> Result<void> {
+    return tree_of(request).read_link(inode).map(
+        [&](const std::string& target) { fuse_reply_readlink(request, target.c_str()); });
+  });
+}
+
+/// Hands what was opened over to the kernel, which gives it back with the release.
+template <class Opened>
+void reply_open(fuse_req_t request, fuse_file_info* file, HandleTable<Opened>& handles,
+                std::shared_ptr<Opened> opened) {
+  file->fh = handles.add(std::move(opened));
+  if (fuse_reply_open(request, file) != 0) {
+    handles.remove(file->fh);  // the kernel has not heard of it
+  }
+}
+
+void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
+  answer(request, [&]() -> Result<void> {
+    return tree_of(request).open(inode).map([&](std::unique_ptr<OpenFile>&& opened) {
+      file->direct_io = 1;  // each read(2) becomes a read of ours
+      file->noflush = 1;    // there is nothing to flush on close(2)
+      reply_open<OpenFile>(request, file, served(request).files, std::move(opened));
+    });
+  });
+}
+
+void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offset,
+          fuse_file_info* file) {
+  answer(request, [&]() -> Result<void> {
+    const auto opened = served(request).files.find(file->fh);
+    if (opened == nullptr) {
+      return failure(EBADF);
+    }
+    return opened->read(static_cast<std::size_t>(offset), size, reader_of(request))
+        .map([&](const OpenFile::Slice& slice) {
+          fuse_reply_buf(request, slice.bytes.data(), slice.bytes.size());
+        });
+  });
+}
+
+void release(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
+  served(request).files.remove(file->fh);
+  fuse_reply_err(request, 0);
+}
+
+void open_directory(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
+  answer(request, [&]() -> Result<void> {
+    return tree_of(request).open_directory(inode).map([&] {
+      reply_open(request, file, served(request).directories, std::make_shared<OpenDirectory>());
+    });
+  });
+}
+
+void read_directory(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
+                    fuse_file_info* file) {
+  answer(request, [&]() -> Result<void> {
+    const auto directory = served(request).directories.find(file->fh);
+    if (directory == nullptr) {
+      return failure(EBADF);
+    }
+    const std::lock_guard lock{directory->mutex};
+    if (offset == 0) {
+      auto listed = tree_of(request).list(inode);
+      if (!listed) {
+        return tl::unexpected{listed.error()};
+      }
+      directory->entries = *std::move(listed);
+    }
+    std::vector<char> buffer(size);
+    std::size_t used = 0;
+    for (auto index = static_cast<std::size_t>(offset); index < directory->entries.size();
+         ++index) {
+      const auto& entry = directory->entries[index];
+      const auto room = std::span{buffer}.subspan(used);
+      const auto needed = fuse_add_direntry(request, room.data(), room.size(), entry.name.c_str(),
+                                            &entry.attributes, static_cast<off_t>(index + 1));
+      if (needed > room.size()) {
+        break;
+      }
+      used += needed;
+    }
+    fuse_reply_buf(request, buffer.data(), used);
+    return {};
+  });
+}
+
+void release_directory(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
+  served(request).directories.remove(file->fh);
+  fuse_reply_err(request, 0);
+}
+
+}  // namespace
+
+fuse_lowlevel_ops fuse_operations() {
+  fuse_lowlevel_ops operations{};
+  operations.lookup = look_up;
+  operations.forget = forget;
+  operations.forget_multi = forget_multi;
+  operations.getattr = get_attributes;
+  operations.readlink = read_link;
+  operations.open = open;
+  operations.read = read;
+  operations.release = release;
+  operations.opendir = open_directory;
+  operations.readdir = read_directory;
+  operations.releasedir = release_directory;
+  return operations;
+}
+
+}  // namespace hypeman::fs
