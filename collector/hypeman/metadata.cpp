@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <regex>
 #include <sstream>
@@ -21,7 +25,7 @@ constexpr std::size_t max_name_bytes = 255;
 constexpr std::size_t max_path_bytes = 4096;
 constexpr std::uint64_t max_pid = std::uint64_t{1} << 22;  // PID_MAX_LIMIT of 64-bit kernels
 constexpr std::uint64_t max_int64 = std::numeric_limits<std::int64_t>::max();
-constexpr auto unknown_time = CreationTime::max();
+constexpr auto unknown_time = VmRecord::CreationTime::max();
 
 enum class Key : std::uint8_t {
   id,
@@ -55,8 +59,8 @@ constexpr std::array<KnownKey, 12> known_keys{{
     {"PendingDeleteAt", Key::pending_delete_at},
 }};
 
-/// Microseconds, because nanoseconds would not reach from year 0 to 9999.
-CreationTime parse_rfc3339(const std::string& text) {
+/// Nanoseconds would not reach from year 0 to 9999, so the result counts microseconds.
+VmRecord::CreationTime parse_rfc3339(const std::string& text) {
   static const std::regex form{
       R"((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d))"};
   std::smatch parts;
@@ -75,11 +79,11 @@ CreationTime parse_rfc3339(const std::string& text) {
   return seconds + std::chrono::microseconds{parse_decimal<std::int64_t>(fraction).value_or(0)};
 }
 
-/// Takes the known keys of the outermost object as they pass and lets everything else go: no
-/// tree is built, so neither the depth nor the secrets of the input reach our memory.
+/// Keeps the known keys of the outermost object and skips everything else. It builds no tree, so
+/// the memory it takes does not grow with the input, and no secret is kept.
 class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  /// As for Hypeman's own decoder: what may be null becomes so, other keys keep what they have.
+  /// As Hypeman's own decoder: null resets a pointer and leaves other fields as they are.
   bool null() override {
     if (const auto* const key = take_key(); key != nullptr) {
       if (key->second == Key::hypervisor_pid) {
@@ -111,14 +115,14 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool parse_error(std::size_t position, const std::string& /*last_token*/,
                    const nlohmann::detail::exception& /*error*/) override {
-    // Neither the token nor the library's message is passed on: both quote the file.
+    // The token and the library's message both quote the file, so neither is used.
     problem_ = "not valid JSON at byte " + std::to_string(position);
     return false;
   }
 
-  /// What was read, once the whole text has passed.
+  /// Call it after the whole text was parsed.
   tl::expected<Metadata, std::string> finish() {
-    if (problem_.empty() && !is_instance_id(metadata_.id)) {
+    if (problem_.empty() && !is_instance_id(metadata_.record.id)) {
       problem_ = "Id is missing or is not an instance ID";
     }
     if (problem_.empty() && size_ + hotplug_size_ > max_int64) {
@@ -127,9 +131,12 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
     if (!problem_.empty()) {
       return tl::unexpected{problem_};
     }
-    metadata_.allocated_memory_bytes = size_ + hotplug_size_;
+    metadata_.record.allocated_memory_bytes = size_ + hotplug_size_;
     if (process_.pid != 0) {
-      metadata_.process = process_;
+      metadata_.record.process = process_;
+    }
+    if (network_enabled_) {
+      metadata_.record.tap = tap_name(metadata_.record.id);
     }
     return metadata_;
   }
@@ -162,17 +169,17 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
   bool assign(Key key, const Scalar& value) {
     switch (key) {
       case Key::id:
-        return assign_text(value, max_name_bytes, metadata_.id);
+        return assign_text(value, max_name_bytes, metadata_.record.id);
       case Key::name:
-        return assign_text(value, max_name_bytes, metadata_.name);
+        return assign_text(value, max_name_bytes, metadata_.record.name);
       case Key::size:
         return assign_number(value, max_int64, size_);
       case Key::hotplug_size:
         return assign_number(value, max_int64, hotplug_size_);
       case Key::vcpus:
-        return assign_number(value, max_int64, metadata_.allocated_vcpus);
+        return assign_number(value, max_int64, metadata_.record.allocated_vcpus);
       case Key::network_enabled:
-        return assign_flag(value, metadata_.network_enabled);
+        return assign_flag(value, network_enabled_);
       case Key::hypervisor_pid:
         return assign_number(value, max_pid, process_.pid);
       case Key::hypervisor_start_time:
@@ -187,7 +194,7 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
         if (!assign_text(value, max_name_bytes, text)) {
           return false;
         }
-        metadata_.created_at = parse_rfc3339(text);
+        metadata_.record.created_at = parse_rfc3339(text);
         return true;
       }
       case Key::pending_delete_at: {
@@ -233,7 +240,8 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
   std::string problem_;
 
   Metadata metadata_;
-  RecordedProcess process_;
+  ProcessIdentity process_;
+  bool network_enabled_ = false;
   std::uint64_t size_ = 0;
   std::uint64_t hotplug_size_ = 0;
 };
@@ -241,13 +249,22 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
 }  // namespace
 
 tl::expected<Metadata, std::string> parse_metadata(std::string_view text) {
-  // The library takes a NUL for the end of the text.
+  // The library would stop at a NUL.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
     return tl::unexpected{"not valid JSON at byte " + std::to_string(nul + 1)};
   }
   MetadataReader reader;
   nlohmann::json::sax_parse(text, &reader);
   return reader.finish();
+}
+
+std::string tap_name(std::string_view instance_id) {
+  constexpr std::size_t id_characters = 8;
+  std::string name{"hype-"};
+  for (const auto character : instance_id.substr(0, id_characters)) {
+    name += static_cast<char>(std::tolower(static_cast<unsigned char>(character)));
+  }
+  return name;
 }
 
 }  // namespace hypeman::collector

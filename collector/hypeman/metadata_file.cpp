@@ -4,25 +4,29 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
-#include <ctime>
+#include <cstddef>
+#include <string>
+#include <system_error>
 #include <utility>
 
-#include "base/directory.hpp"
+#include <tl/expected.hpp>
+
 #include "base/file.hpp"
+#include "collector/hypeman/guests.hpp"
 
 namespace hypeman::collector {
 namespace {
 
 constexpr std::size_t max_metadata_bytes = std::size_t{1} << 20;
+constexpr auto file_name = "/metadata.json";
 
 bool equal(const timespec& a, const timespec& b) {
   return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-/// ELOOP if `path` is a symlink, which must not be followed even if only to look: it may lead to a
-/// file system that does not answer. 0 if it is something else; otherwise why it cannot be told.
-/// readlink(2) is the cheapest call that tells.
+/// ELOOP if `path` is a symlink, 0 if it is something else, otherwise why that is unknown. A
+/// symlink may lead to a file system that does not answer, so nothing may follow it, not even
+/// stat(2). readlink(2) is the cheapest call that tells.
 int symlink_error(int directory, const std::string& path) {
   char target = 0;
   if (::readlinkat(directory, path.c_str(), &target, sizeof target) >= 0) {
@@ -31,7 +35,17 @@ int symlink_error(int directory, const std::string& path) {
   return errno == EINVAL ? 0 : errno;
 }
 
+bool is_absence(int error) {
+  return error == ENOENT || error == ENOTDIR || error == ELOOP;
+}
+
 }  // namespace
+
+std::time_t seconds_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return now.tv_sec;
+}
 
 MetadataFile::Signature::Signature(const struct stat& status)
     : device{status.st_dev},
@@ -45,106 +59,102 @@ bool MetadataFile::Signature::operator==(const Signature& other) const {
          equal(modified, other.modified) && equal(changed, other.changed);
 }
 
-/// Whether a further write is certain to show in the signature: file times are as coarse as a
-/// timer tick, on some file systems two seconds, so a file that has just been written may be
-/// written again without a visible change.
-bool MetadataFile::Signature::settled() const {
-  constexpr time_t coarsest_file_time = 2;
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  return now.tv_sec - changed.tv_sec > coarsest_file_time;
-}
-
 struct MetadataFile::Reading {
   Signature signature;
   tl::expected<Metadata, std::string> metadata;
 };
 
-MetadataFile::MetadataFile(const Host& host, std::string id)
-    : host_{host},
+MetadataFile::MetadataFile(int data_dir, spdlog::logger& logger, const SecondsClock& clock,
+                           std::string id)
+    : data_dir_{data_dir},
+      logger_{logger},
+      clock_{clock},
       id_{std::move(id)},
-      directory_{"guests/" + id_},
-      path_{directory_ + "/metadata.json"} {}
+      directory_{guest_path(id_)},
+      path_{directory_ + file_name} {}
 
-Result<std::shared_ptr<const Metadata>> MetadataFile::current(Directory directory) {
-  int error = directory == Directory::seen ? 0 : symlink_error(host_.data_dir.get(), directory_);
+Result<std::shared_ptr<const VmRecord>> MetadataFile::read(bool known_directory) {
+  int error = known_directory ? 0 : symlink_error(data_dir_, directory_);
   struct stat status {};
-  if (error == 0 &&
-      ::fstatat(host_.data_dir.get(), path_.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+  if (error == 0 && ::fstatat(data_dir_, path_.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     error = errno;
   }
-  const bool found = error == 0;
 
   const std::lock_guard lock{mutex_};
-  if (found && reuse_ && Signature{status} == signature_) {
-    return known();
+  if (error == 0 && unchanged_if_equal_ && Signature{status} == signature_) {
+    return last_good();
   }
-  if (error == ENOENT || error == ENOTDIR || error == ELOOP) {
+  if (is_absence(error)) {
     return absent();
   }
-  if (found && !S_ISREG(status.st_mode)) {
-    // Not even opened: to open a device may already do something.
-    signature_ = Signature{status};
-    reuse_ = signature_.settled();
-    report("is not a regular file");
-    return known();
+  if (error == 0 && !S_ISREG(status.st_mode)) {
+    // It is not even opened: opening a device may already have an effect.
+    set_signature(Signature{status});
+    log_once("is not a regular file");
+    return last_good();
   }
   return reload();
 }
 
-Result<std::shared_ptr<const Metadata>> MetadataFile::known() const {
-  if (last_good_ == nullptr || last_good_->pending_delete) {
-    return failure(EBADMSG);
-  }
-  return last_good_;
+/// File times are as coarse as a timer tick, on some file systems two seconds. A file that has just
+/// been written may be written again without a visible change.
+void MetadataFile::set_signature(const Signature& signature) {
+  constexpr std::time_t coarsest_file_time = 2;
+  signature_ = signature;
+  unchanged_if_equal_ = clock_() - signature.changed.tv_sec > coarsest_file_time;
 }
 
-Result<std::shared_ptr<const Metadata>> MetadataFile::absent() {
-  reuse_ = false;
-  if (last_good_ != nullptr && renamed_for_fork()) {
-    return known();
+Result<std::shared_ptr<const VmRecord>> MetadataFile::last_good() const {
+  if (record_ == nullptr || pending_delete_) {
+    return failure(EBADMSG);
   }
-  last_good_ = nullptr;
+  return record_;
+}
+
+Result<std::shared_ptr<const VmRecord>> MetadataFile::absent() {
+  unchanged_if_equal_ = false;
+  if (record_ != nullptr && is_renamed_for_fork(data_dir_, id_)) {
+    return last_good();
+  }
+  record_ = nullptr;
   return failure(ENOENT);
 }
 
-Result<std::shared_ptr<const Metadata>> MetadataFile::reload() {
-  reuse_ = false;
+Result<std::shared_ptr<const VmRecord>> MetadataFile::reload() {
+  unchanged_if_equal_ = false;
   auto reading = read_file();
   if (!reading) {
     const auto error = reading.error();
-    if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory ||
-        error == std::errc::too_many_symbolic_link_levels) {
+    if (is_absence(error.value())) {
       return absent();
     }
-    report("cannot be read: " + error.message());
-    if (last_good_ == nullptr) {
+    log_once("cannot be read: " + error.message());
+    if (record_ == nullptr) {
       return tl::unexpected{error};
     }
-    return known();
+    return last_good();
   }
-  signature_ = reading->signature;
-  reuse_ = signature_.settled();
+  set_signature(reading->signature);
   if (!reading->metadata) {
-    report(reading->metadata.error());
-  } else if (reading->metadata->id == id_) {
-    // The same metadata read again stays the same object, by which others know it.
-    if (last_good_ == nullptr || *last_good_ != *reading->metadata) {
-      last_good_ = std::make_shared<const Metadata>(*std::move(reading->metadata));
+    log_once(reading->metadata.error());
+  } else if (auto& metadata = *reading->metadata; metadata.record.id == id_) {
+    pending_delete_ = metadata.pending_delete;
+    // An equal record stays the same object: others compare the pointer.
+    if (record_ == nullptr || *record_ != metadata.record) {
+      record_ = std::make_shared<const VmRecord>(std::move(metadata.record));
     }
-    reported_ = false;
+    logged_ = false;
   }
-  // The file of another instance is neither news nor an error: a fork leaves it for a moment.
-  return known();
+  // The file of another instance is not an error: a fork leaves it there for a moment.
+  return last_good();
 }
 
 Result<MetadataFile::Reading> MetadataFile::read_file() const {
-  // That "guests" is a symlink is the operator's choice; what is in it is not.
-  const auto guests = open_directory_at(host_.data_dir.get(), "guests");
+  const auto guests = open_guests(data_dir_);
   if (!guests) {
     return tl::unexpected{guests.error()};
   }
-  const auto fd = open_beneath(guests->get(), (id_ + "/metadata.json").c_str());
+  const auto fd = open_beneath(guests->get(), (id_ + file_name).c_str());
   if (!fd) {
     return tl::unexpected{fd.error()};
   }
@@ -169,24 +179,11 @@ Result<MetadataFile::Reading> MetadataFile::read_file() const {
   return tl::unexpected{text.error()};
 }
 
-/// Whether the directory stands under the name that a Firecracker fork gives it for a moment.
-bool MetadataFile::renamed_for_fork() const {
-  const auto prefix = id_ + ".fork-bak.";
-  bool found = false;
-  const auto listed =
-      for_each_entry(host_.data_dir.get(), "guests", [&](std::string_view name, unsigned char) {
-        found = name.starts_with(prefix);
-        return !found;
-      });
-  // A directory that cannot be listed is no proof that the instance has been deleted.
-  return found || (!listed && listed.error() != std::errc::no_such_file_or_directory);
-}
-
-void MetadataFile::report(const std::string& problem) {
-  if (!std::exchange(reported_, true)) {
-    host_.logger->warn(
+void MetadataFile::log_once(const std::string& problem) {
+  if (!std::exchange(logged_, true)) {
+    logger_.warn(
         "instance {}: {} {}{}", id_, path_, problem,
-        last_good_ == nullptr ? "; the instance is not shown" : "; its last good form is used");
+        record_ == nullptr ? "; the instance is not shown" : "; its last good content is used");
   }
 }
 

@@ -1,40 +1,45 @@
 #pragma once
 
 #include <sys/stat.h>
+#include <sys/types.h>
 
-#include <cstdint>
+#include <ctime>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 
+#include <spdlog/logger.h>
+
 #include "base/result.hpp"
 #include "collector/hypeman/metadata.hpp"
-#include "collector/instances/host.hpp"
+#include "collector/vm_record.hpp"
 
 namespace hypeman::collector {
 
-/// guests/<id>/metadata.json of one instance, validated each time it is asked for and parsed only
-/// when it has changed. Thread-safe.
+/// The wall clock in whole seconds; the kernel's by default. Tests use another one.
+using SecondsClock = std::function<std::time_t()>;
+[[nodiscard]] std::time_t seconds_now();
+
+/// guests/<id>/metadata.json of one instance. Each call checks the file and parses it only if it
+/// has changed. Thread-safe.
 class MetadataFile {
  public:
-  /// Whether the caller has just seen in a listing that the instance's directory is one, and no
-  /// symlink. It saves a system call.
-  enum class Directory : std::uint8_t { unseen, seen };
+  /// `data_dir` is a descriptor of the data directory; it, the logger and the clock outlive this
+  /// object. `id` satisfies is_instance_id().
+  MetadataFile(int data_dir, spdlog::logger& logger, const SecondsClock& clock, std::string id);
 
-  /// `host` outlives this object; `id` satisfies is_instance_id().
-  MetadataFile(const Host& host, std::string id);
-
-  /// What the file says at this moment; if it says nothing sensible, what it last said.
-  /// ENOENT: there is no such instance directory. EBADMSG: there is one, but it is no instance:
-  /// its file was never good, is another instance's, or is marked for deletion. Anything else:
-  /// the file cannot be read.
-  [[nodiscard]] Result<std::shared_ptr<const Metadata>> current(
-      Directory directory = Directory::unseen);
+  /// What the file says now, or if it is broken, what it said last. `known_directory`: the caller
+  /// has just listed guests/ and saw a directory, not a symlink; this saves a system call.
+  /// ENOENT: there is no such instance directory. EBADMSG: the directory is not an instance: its
+  /// file was never good, is another instance's, or is marked for deletion. Anything else: the file
+  /// cannot be read.
+  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> read(bool known_directory = false);
 
   [[nodiscard]] const std::string& id() const { return id_; }
 
  private:
-  /// What changes whenever the file's content does.
+  /// Changes whenever the content of the file changes.
   struct Signature {
     dev_t device = 0;
     ino_t inode = 0;
@@ -45,28 +50,30 @@ class MetadataFile {
     explicit Signature(const struct stat& status);
     Signature() = default;
     bool operator==(const Signature& other) const;
-    [[nodiscard]] bool settled() const;
   };
 
   struct Reading;
   [[nodiscard]] Result<Reading> read_file() const;
-  [[nodiscard]] bool renamed_for_fork() const;
+  void set_signature(const Signature& signature);
 
-  [[nodiscard]] Result<std::shared_ptr<const Metadata>> known() const;
-  [[nodiscard]] Result<std::shared_ptr<const Metadata>> absent();
-  [[nodiscard]] Result<std::shared_ptr<const Metadata>> reload();
-  void report(const std::string& problem);
+  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> last_good() const;
+  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> absent();
+  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> reload();
+  void log_once(const std::string& problem);
 
-  const Host& host_;
+  const int data_dir_;
+  spdlog::logger& logger_;
+  const SecondsClock& clock_;
   const std::string id_;
-  const std::string directory_;  // below the data directory, as path_ is
+  const std::string directory_;  // below the data directory, as path_
   const std::string path_;
 
   std::mutex mutex_;
   Signature signature_;
-  bool reuse_ = false;  // signature_ is enough to know that nothing has changed
-  std::shared_ptr<const Metadata> last_good_;
-  bool reported_ = false;
+  bool unchanged_if_equal_ = false;  // an equal signature proves that the content is the same
+  std::shared_ptr<const VmRecord> record_;  // the last good one; null: none
+  bool pending_delete_ = false;
+  bool logged_ = false;
 };
 
 }  // namespace hypeman::collector

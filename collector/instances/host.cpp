@@ -1,11 +1,14 @@
 #include "collector/instances/host.hpp"
 
+#include <system_error>
+#include <utility>
+
 #include "base/file.hpp"
 
 namespace hypeman::collector {
 namespace {
 
-auto naming(const std::string& root) {
+auto prefix_with(const std::string& root) {
   return [&root](std::error_code error) { return root + ": " + error.message(); };
 }
 
@@ -13,15 +16,15 @@ auto naming(const std::string& root) {
 
 tl::expected<Host, std::string> Host::open(const Roots& roots,
                                            std::shared_ptr<spdlog::logger> logger) {
-  auto data_dir = open_directory(roots.data_dir).map_error(naming(roots.data_dir));
+  auto data_dir = open_directory(roots.data_dir).map_error(prefix_with(roots.data_dir));
   if (!data_dir) {
     return tl::unexpected{data_dir.error()};
   }
-  auto procfs = Procfs::open(roots.proc).map_error(naming(roots.proc));
+  auto procfs = Procfs::open(roots.proc).map_error(prefix_with(roots.proc));
   if (!procfs) {
     return tl::unexpected{procfs.error()};
   }
-  auto sys = open_directory(roots.sys).map_error(naming(roots.sys));
+  auto sys = open_directory(roots.sys).map_error(prefix_with(roots.sys));
   if (!sys) {
     return tl::unexpected{sys.error()};
   }
@@ -30,7 +33,7 @@ tl::expected<Host, std::string> Host::open(const Roots& roots,
       .procfs = *std::move(procfs),
       .sys = *std::move(sys),
       .logger = std::move(logger),
-      .budget = std::make_unique<DescriptorBudget>(DescriptorBudget::instances_within_limit())};
+      .descriptors = std::make_unique<DescriptorCache>(DescriptorCache::vms_within_limit())};
 }
 
 }  // namespace hypeman::collector

@@ -1,103 +1,154 @@
 #include "collector/instances/instance.hpp"
 
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace hypeman::collector {
 namespace {
 
 constexpr std::array<std::string_view, 3> part_names{"CPU time", "memory", "network traffic"};
+constexpr std::size_t cpu_part = 0;
+constexpr std::size_t memory_part = 1;
+constexpr std::size_t network_part = 2;
+
+std::chrono::nanoseconds since_boot() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec};
+}
+
+/// ESRCH: the process does not run any more. Anything else: why a file cannot be read.
+Result<void> read_files(const Process& process, Sources sources, Sample& sample) {
+  if (sources.has(Source::proc_stat)) {
+    sample.stat = process.read_stat();
+    if (!sample.stat) {
+      return tl::unexpected{sample.stat.error()};
+    }
+    if (!sample.stat->alive()) {
+      return failure(ESRCH);
+    }
+  }
+  if (sources.has(Source::proc_statm)) {
+    sample.statm = process.read_statm();
+    // A process that is exiting has no memory any more, but its CPU time is still good.
+    if (!sample.statm && !sources.has(Source::proc_stat)) {
+      return tl::unexpected{sample.statm.error()};
+    }
+  }
+  return {};
+}
 
 }  // namespace
 
 Instance::Instance(const Host& host, std::string id)
-    : host_{host}, metadata_file_{host, std::move(id)} {}
+    : host_{host}, metadata_file_{host.data_dir.get(), *host.logger, host.clock, std::move(id)} {}
 
-Result<Sample> Instance::sample() {
-  auto metadata = metadata_file_.current();
-  if (!metadata) {
-    return metadata.error() == std::errc::bad_message ? failure(ENOENT)
-                                                      : tl::unexpected{metadata.error()};
+Result<std::shared_ptr<const VmRecord>> Instance::record() {
+  auto record = metadata_file_.read();
+  if (!record && record.error() == std::errc::bad_message) {
+    return failure(ENOENT);
   }
-  return measure(*std::move(metadata));
+  return record;
 }
 
-Sample Instance::measure(std::shared_ptr<const Metadata> metadata) {
-  Sample sample{.metadata = std::move(metadata), .time = std::chrono::system_clock::now()};
-  if (sample.metadata->process) {
-    measure_process(*sample.metadata->process, sample);
-  }
-  if (!sample.running) {
-    host_.budget->release(*files_);
+Sample Instance::sample(std::shared_ptr<const VmRecord> record, Sources sources) {
+  const auto now = std::chrono::system_clock::now();
+  Sample sample{.record = std::move(record),
+                .time = now,
+                .boot_time = now - std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                                       since_boot()),
+                .units = host_.procfs.units};
+  if (!sources.any()) {
     return sample;
   }
-  if (sample.metadata->network_enabled) {
-    sample.network = measure_network();
+  if (sample.record->process) {
+    read_process(*sample.record->process, sources, sample);
   }
-  report(Part::cpu, sample.cpu_seconds);
-  report(Part::memory, sample.memory);
-  report(Part::network, sample.network);
+  if (!sample.running) {
+    host_.descriptors->remove(*files_);
+    return sample;
+  }
+  if ((sources & tap_sources).any() && !sample.record->tap.empty()) {
+    read_tap(sample.record->tap, sources, sample);
+  }
+  if (sources.has(Source::proc_stat)) {
+    log_once(cpu_part, sample.stat);
+  }
+  if (sources.has(Source::proc_statm)) {
+    log_once(memory_part, sample.statm);
+  }
+  if ((sources & tap_sources).any()) {
+    log_once(network_part, sample.tap_rx_bytes ? sample.tap_tx_bytes : sample.tap_rx_bytes);
+  }
   return sample;
 }
 
-void Instance::measure_process(const RecordedProcess& recorded, Sample& sample) {
-  host_.budget->use(files_);
-  // Twice, because what was pinned may have ended since; nothing else can be pinned under the same
-  // record than the process that Hypeman meant.
+void Instance::read_process(const ProcessIdentity& identity, Sources sources, Sample& sample) {
+  host_.descriptors->use(files_);
+  // At most twice: the open files may be those of a process that has ended since.
   for (int attempt = 0; attempt < 2; ++attempt) {
-    const auto pinned = files_->process(host_.procfs, recorded);
-    const auto stat = pinned.and_then([](const auto& p) { return p->read_stat(); });
-    if (stat && stat->alive()) {
-      const auto page_size = host_.procfs.page_size;
+    const auto process = files_->process(host_.procfs, identity);
+    const auto read =
+        process.and_then([&](const auto& opened) { return read_files(*opened, sources, sample); });
+    if (read) {
       sample.running = true;
-      sample.cpu_seconds = static_cast<double>(stat->user_ticks + stat->system_ticks) /
-                           host_.procfs.ticks_per_second;
-      sample.memory = (*pinned)->read_statm().map([&](const ProcPidStatm& statm) {
-        return MemoryUsage{.rss_bytes = statm.resident_pages * page_size,
-                           .vms_bytes = statm.size_pages * page_size};
-      });
       return;
     }
-    if (!stat && stat.error() != std::errc::no_such_process) {
-      // It may well be running; that it cannot be read must not look like zero.
+    sample.stat = ProcPidStat{};
+    sample.statm = ProcPidStatm{};
+    if (read.error() != std::errc::no_such_process) {
+      // The VM may well run. A number that cannot be read must not look like 0.
       sample.running = true;
-      sample.cpu_seconds = tl::unexpected{stat.error()};
-      sample.memory = tl::unexpected{stat.error()};
+      sample.stat = tl::unexpected{read.error()};
+      sample.statm = tl::unexpected{read.error()};
       return;
     }
-    if (!pinned) {
+    if (!process) {
       return;
     }
-    files_->drop(*pinned);
+    files_->close(*process);
   }
 }
 
-Result<NetworkTraffic> Instance::measure_network() {
-  // Twice, because a restart makes a new TAP of the same name.
-  Result<NetworkTraffic> traffic;
+void Instance::read_tap(const std::string& tap, Sources sources, Sample& sample) {
+  // At most twice: a restart makes a new TAP of the same name.
   for (int attempt = 0; attempt < 2; ++attempt) {
-    const auto pinned = files_->tap(host_.sys.get(), id());
-    if (!pinned) {
-      return tl::unexpected{pinned.error()};
+    const auto interface = files_->interface(host_.sys.get(), tap);
+    if (!interface) {
+      sample.tap_rx_bytes = tl::unexpected{interface.error()};
+      sample.tap_tx_bytes = tl::unexpected{interface.error()};
+      return;
     }
-    traffic = (*pinned)->read();
-    if (traffic || traffic.error() != std::errc::no_such_device) {
-      return traffic;
+    if (sources.has(Source::tap_rx_bytes)) {
+      sample.tap_rx_bytes = (*interface)->read_rx_bytes();
     }
-    files_->drop(*pinned);
+    if (sources.has(Source::tap_tx_bytes)) {
+      sample.tap_tx_bytes = (*interface)->read_tx_bytes();
+    }
+    const auto is_gone = [](const Result<std::uint64_t>& counter) {
+      return !counter && counter.error() == std::errc::no_such_device;
+    };
+    if (!is_gone(sample.tap_rx_bytes) && !is_gone(sample.tap_tx_bytes)) {
+      return;
+    }
+    files_->close(*interface);
   }
-  return traffic;
 }
 
 template <class T>
-void Instance::report(Part part, const Result<T>& result) {
-  const auto index = static_cast<std::size_t>(part);
+void Instance::log_once(std::size_t part, const Result<T>& result) {
   const int error = result ? 0 : result.error().value();
-  if (reported_.at(index).load(std::memory_order_relaxed) == error ||
-      reported_.at(index).exchange(error) == error || error == 0) {
+  auto& logged = logged_.at(part);
+  if (logged.load(std::memory_order_relaxed) == error || logged.exchange(error) == error ||
+      error == 0) {
     return;
   }
-  host_.logger->warn("instance {}: its {} cannot be read: {}", id(), part_names.at(index),
+  host_.logger->warn("instance {}: its {} cannot be read: {}", id(), part_names.at(part),
                      result.error().message());
 }
 

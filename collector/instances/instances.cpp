@@ -1,19 +1,21 @@
 #include "collector/instances/instances.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstddef>
 #include <future>
 #include <iterator>
+#include <mutex>
+#include <system_error>
 #include <tuple>
 #include <utility>
 
-#include <dirent.h>
-
-#include "base/directory.hpp"
 #include "base/instance_names.hpp"
 
 namespace hypeman::collector {
 
-Result<FoundInstance> Instances::find(std::string_view id, MetadataFile::Directory directory) {
+Result<FoundInstance> Instances::find(const GuestDirectory& directory) {
+  const auto& id = directory.id;
   if (!is_instance_id(id)) {
     return failure(ENOENT);
   }
@@ -26,14 +28,14 @@ Result<FoundInstance> Instances::find(std::string_view id, MetadataFile::Directo
   }
   const bool is_new = instance == nullptr;
   if (is_new) {
-    instance = std::make_shared<Instance>(host_, std::string{id});
+    instance = std::make_shared<Instance>(host_, id);
   }
-  auto metadata = instance->metadata(directory);
-  const bool exists = metadata || metadata.error() != std::errc::no_such_file_or_directory;
+  auto record = instance->metadata_file().read(directory.is_directory);
+  const bool exists = record || record.error() != std::errc::no_such_file_or_directory;
   if (is_new && exists) {
     const std::unique_lock lock{mutex_};
-    // Another thread may have been first; everybody uses what stands in the map.
-    instance = known_.try_emplace(instance->id(), instance).first->second;
+    // Another thread may have added it already; all threads use the one in the map.
+    instance = known_.try_emplace(id, instance).first->second;
   }
   if (!is_new && !exists) {
     const std::unique_lock lock{mutex_};
@@ -41,53 +43,41 @@ Result<FoundInstance> Instances::find(std::string_view id, MetadataFile::Directo
       known_.erase(found);
     }
   }
-  if (!metadata) {
-    return metadata.error() == std::errc::bad_message ? failure(ENOENT)
-                                                      : tl::unexpected{metadata.error()};
+  if (!record) {
+    return record.error() == std::errc::bad_message ? failure(ENOENT)
+                                                    : tl::unexpected{record.error()};
   }
-  return FoundInstance{.instance = std::move(instance), .metadata = *std::move(metadata)};
+  return FoundInstance{.instance = std::move(instance), .record = *std::move(record)};
 }
 
-Result<std::vector<Instances::Candidate>> Instances::candidates() const {
-  std::vector<Candidate> candidates;
-  const auto listed = for_each_entry(
-      host_.data_dir.get(), "guests", [&](std::string_view name, unsigned char type) -> bool {
-        if ((type == DT_DIR || type == DT_UNKNOWN) && is_instance_id(name)) {
-          candidates.push_back({.id = std::string{name},
-                                .directory = type == DT_DIR ? MetadataFile::Directory::seen
-                                                            : MetadataFile::Directory::unseen});
-        }
-        return true;
-      });
-  if (!listed && listed.error() != std::errc::no_such_file_or_directory) {
-    return tl::unexpected{listed.error()};
+Result<std::vector<GuestDirectory>> Instances::candidates() const {
+  auto candidates = list_guests(host_.data_dir.get());
+  if (!candidates) {
+    return candidates;
   }
-  std::ranges::sort(candidates, {}, &Candidate::id);
-
-  // Those that are known are asked too: a fork hides a directory for a moment.
-  std::vector<Candidate> hidden;
+  // A fork hides a directory for a moment, so the known instances are candidates too.
+  std::vector<GuestDirectory> hidden;
   {
     const std::shared_lock lock{mutex_};
     for (const auto& [id, instance] : known_) {
-      if (!std::ranges::binary_search(candidates, id, {}, &Candidate::id)) {
-        hidden.push_back({.id = id, .directory = MetadataFile::Directory::unseen});
+      if (!std::ranges::binary_search(*candidates, id, {}, &GuestDirectory::id)) {
+        hidden.push_back({.id = id, .is_directory = false});
       }
     }
   }
   if (!hidden.empty()) {
-    std::ranges::move(hidden, std::back_inserter(candidates));
-    std::ranges::sort(candidates, {}, &Candidate::id);
+    std::ranges::move(hidden, std::back_inserter(*candidates));
+    std::ranges::sort(*candidates, {}, &GuestDirectory::id);
   }
   return candidates;
 }
 
 Result<std::vector<FoundInstance>> Instances::list() {
-  return candidates().map([&](const std::vector<Candidate>& candidates) {
+  return candidates().map([&](const std::vector<GuestDirectory>& candidates) {
     std::vector<FoundInstance> instances;
     instances.reserve(candidates.size());
-    for (const auto& [id, directory] : candidates) {
-      // One that cannot be read hides no other.
-      if (auto found = find(id, directory)) {
+    for (const auto& candidate : candidates) {
+      if (auto found = find(candidate)) {
         instances.push_back(*std::move(found));
       }
     }
@@ -95,13 +85,14 @@ Result<std::vector<FoundInstance>> Instances::list() {
   });
 }
 
-std::vector<Sample> Instances::running_samples(std::span<const Candidate> candidates) {
+std::vector<Sample> Instances::running_samples(std::span<const GuestDirectory> candidates,
+                                               Sources sources) {
   std::vector<Sample> samples;
   samples.reserve(candidates.size());
-  for (const auto& [id, directory] : candidates) {
-    const auto found = find(id, directory);
-    if (found && found->metadata->process) {
-      if (auto sample = found->instance->measure(found->metadata); sample.running) {
+  for (const auto& candidate : candidates) {
+    const auto found = find(candidate);
+    if (found && found->record->process) {
+      if (auto sample = found->instance->sample(found->record, sources); sample.running) {
         samples.push_back(std::move(sample));
       }
     }
@@ -109,23 +100,24 @@ std::vector<Sample> Instances::running_samples(std::span<const Candidate> candid
   return samples;
 }
 
-Result<std::vector<Sample>> Instances::running_samples() {
-  return candidates().map([&](const std::vector<Candidate>& candidates) {
-    // Nearly all of the time goes to system calls, which other processors can do just as well. In
-    // no more than a few parts, for a host is there for its VMs; and also with fewer processors, so
-    // that none of the parts is a large one when others use a processor, too.
-    constexpr std::size_t most_threads = 4;
-    constexpr std::size_t worth_a_thread = 100;
+Result<std::vector<Sample>> Instances::running_samples(Sources sources) {
+  return candidates().map([&](const std::vector<GuestDirectory>& candidates) {
+    // System calls take nearly all of the time, and several CPUs can do them at once. The number of
+    // threads is small because the host is there for its VMs. It does not depend on the number of
+    // CPUs: if another process uses one of them, several small parts wait less than one large part.
+    constexpr std::size_t max_threads = 4;
+    constexpr std::size_t candidates_per_thread = 100;
     const auto threads =
-        std::clamp<std::size_t>(candidates.size() / worth_a_thread, 1, most_threads);
+        std::clamp<std::size_t>(candidates.size() / candidates_per_thread, 1, max_threads);
     const auto share = candidates.size() / threads + 1;
     std::vector<std::future<std::vector<Sample>>> others;
-    std::span<const Candidate> rest{candidates};
+    std::span<const GuestDirectory> rest{candidates};
     for (; rest.size() > share; rest = rest.subspan(share)) {
-      others.push_back(std::async(
-          std::launch::async, [this, part = rest.first(share)] { return running_samples(part); }));
+      others.push_back(std::async(std::launch::async, [this, part = rest.first(share), sources] {
+        return running_samples(part, sources);
+      }));
     }
-    const auto last = running_samples(rest);
+    const auto last = running_samples(rest, sources);
     std::vector<Sample> samples;
     samples.reserve(candidates.size());
     for (auto& part : others) {
@@ -142,13 +134,13 @@ Result<std::map<std::string, std::string>> Instances::names() {
     return tl::unexpected{all.error()};
   }
   std::ranges::sort(*all, [](const FoundInstance& a, const FoundInstance& b) {
-    return std::tie(a.metadata->created_at, a.metadata->id) <
-           std::tie(b.metadata->created_at, b.metadata->id);
+    return std::tie(a.record->created_at, a.record->id) <
+           std::tie(b.record->created_at, b.record->id);
   });
   std::map<std::string, std::string> names;
   for (const auto& found : *all) {
-    if (is_instance_name(found.metadata->name)) {
-      names.emplace(found.metadata->name, found.metadata->id);
+    if (is_instance_name(found.record->name)) {
+      names.emplace(found.record->name, found.record->id);
     }
   }
   const std::unique_lock lock{mutex_};
@@ -161,26 +153,25 @@ Result<FoundInstance> Instances::find_by_name(std::string_view name) {
   if (!is_instance_name(name)) {
     return failure(ENOENT);
   }
-  std::string hint;
+  std::string known_id;
   {
     const std::shared_lock lock{mutex_};
     if (const auto found = id_by_name_.find(name); found != id_by_name_.end()) {
-      hint = found->second;
+      known_id = found->second;
     }
   }
-  // The owner keeps its name for as long as it carries it.
-  if (auto found = find(hint); found && found->metadata->name == name) {
+  if (auto found = find(known_id); found && found->record->name == name) {
     return *std::move(found);
   }
   const auto all = names();
   if (!all) {
     return tl::unexpected{all.error()};
   }
-  const auto owner = all->find(std::string{name});
-  if (owner == all->end()) {
+  const auto named = all->find(std::string{name});
+  if (named == all->end()) {
     return failure(ENOENT);
   }
-  return find(owner->second);
+  return find(named->second);
 }
 
 }  // namespace hypeman::collector

@@ -3,7 +3,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <shared_mutex>
 #include <span>
 #include <string>
@@ -12,42 +11,47 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "collector/hypeman/guests.hpp"
 #include "collector/instances/host.hpp"
 #include "collector/instances/instance.hpp"
+#include "collector/instances/sample.hpp"
+#include "collector/vm_record.hpp"
 
 namespace hypeman::collector {
 
-/// An instance that was there when it was asked for, and its metadata of that moment.
+/// An instance and its record at the moment of the call that found it.
 struct FoundInstance {
   std::shared_ptr<Instance> instance;
-  std::shared_ptr<const Metadata> metadata;
+  std::shared_ptr<const VmRecord> record;
 };
 
-/// The instances of a host. Every answer is true of the data directory at the moment of the call:
-/// what is kept between calls is validated before it is used. Thread-safe.
+/// The instances of a host. Every answer is true at the moment of the call: what is kept between
+/// calls is checked against the data directory before it is used. Thread-safe.
 class Instances {
  public:
   /// `host` outlives this object and the instances that it returns.
   explicit Instances(const Host& host) : host_{host} {}
 
-  /// ENOENT: there is no such instance now. Anything else: its metadata cannot be read.
+  /// ENOENT: there is no such instance. Anything else: its record cannot be read.
   [[nodiscard]] Result<FoundInstance> find(std::string_view id) {
-    return find(id, MetadataFile::Directory::unseen);
+    return find({.id = std::string{id}, .is_directory = false});
   }
 
-  /// The instance that owns the name: of several with the same name, the one created first. An
-  /// owner keeps its name until it does not carry it any more, or until the next listing of names,
-  /// so that the answer does not take a look at every instance. ENOENT: none.
+  /// The instance whose link in by-name has this name. ENOENT: none. Several instances may have the
+  /// same name; then the one that was created first has the link. It keeps the link until it
+  /// changes its name or until the next call of names(), so that one look-up need not read every
+  /// record.
   [[nodiscard]] Result<FoundInstance> find_by_name(std::string_view name);
 
-  /// All instances, by ID. An error only if the data directory itself cannot be listed.
+  /// All instances, sorted by ID. An instance whose record cannot be read is left out. An error
+  /// only if the data directory cannot be listed.
   [[nodiscard]] Result<std::vector<FoundInstance>> list();
 
-  /// A sample of each instance that runs, by ID, taken by several threads where that is worth it.
-  /// Errors as list().
-  [[nodiscard]] Result<std::vector<Sample>> running_samples();
+  /// A sample of each instance that runs, sorted by ID. Several threads take them if there are
+  /// many. Errors as list().
+  [[nodiscard]] Result<std::vector<Sample>> running_samples(Sources sources);
 
-  /// All names that own a link, with the ID of their instance. Errors as list().
+  /// The name of each link in by-name and the ID of its instance. Errors as list().
   [[nodiscard]] Result<std::map<std::string, std::string>> names();
 
  private:
@@ -57,21 +61,15 @@ class Instances {
   template <class Value>
   using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
 
-  /// What may be an instance.
-  struct Candidate {
-    std::string id;
-    MetadataFile::Directory directory;
-  };
-
-  [[nodiscard]] Result<FoundInstance> find(std::string_view id, MetadataFile::Directory directory);
-  /// All of them, by ID.
-  [[nodiscard]] Result<std::vector<Candidate>> candidates() const;
-  [[nodiscard]] std::vector<Sample> running_samples(std::span<const Candidate> candidates);
+  [[nodiscard]] Result<FoundInstance> find(const GuestDirectory& directory);
+  [[nodiscard]] Result<std::vector<GuestDirectory>> candidates() const;
+  [[nodiscard]] std::vector<Sample> running_samples(std::span<const GuestDirectory> candidates,
+                                                    Sources sources);
 
   const Host& host_;
   mutable std::shared_mutex mutex_;
-  StringMap<std::shared_ptr<Instance>> known_;  // by ID, also those that are no instance (yet)
-  StringMap<std::string> id_by_name_;           // a hint, validated on use
+  StringMap<std::shared_ptr<Instance>> known_;  // by ID; also directories that are no instance yet
+  StringMap<std::string> id_by_name_;           // may be out of date: checked when it is used
 };
 
 }  // namespace hypeman::collector

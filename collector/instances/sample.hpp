@@ -5,27 +5,62 @@
 #include <memory>
 
 #include "base/result.hpp"
-#include "collector/hypeman/metadata.hpp"
-#include "collector/kernel/tap.hpp"
+#include "collector/kernel/proc_pid_stat.hpp"
+#include "collector/kernel/proc_pid_statm.hpp"
+#include "collector/kernel/procfs.hpp"
+#include "collector/vm_record.hpp"
 
 namespace hypeman::collector {
 
-/// Memory of the hypervisor process, from /proc/<pid>/statm.
-struct MemoryUsage {
-  std::uint64_t rss_bytes = 0;  ///< resident [2] × page size
-  std::uint64_t vms_bytes = 0;  ///< size [1] × page size
+/// The kernel files that a sample is made of. A statistic names those that it needs.
+enum class Source : std::uint8_t {
+  proc_stat,     ///< /proc/<pid>/stat
+  proc_statm,    ///< /proc/<pid>/statm
+  tap_rx_bytes,  ///< /sys/class/net/<TAP>/statistics/rx_bytes
+  tap_tx_bytes,  ///< /sys/class/net/<TAP>/statistics/tx_bytes
 };
 
-/// One coherent measurement of one instance: everything in it was read together. All zero while
-/// the instance is not running; an error where it is running but that part could not be read.
+/// A set of sources.
+class Sources {
+ public:
+  constexpr Sources() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): one source is a set of one
+  constexpr Sources(Source source) : bits_{1U << static_cast<unsigned>(source)} {}
+
+  [[nodiscard]] constexpr bool has(Source source) const { return (*this & source).any(); }
+  [[nodiscard]] constexpr bool any() const { return bits_ != 0; }
+
+  friend constexpr Sources operator|(Sources a, Sources b) { return Sources{a.bits_ | b.bits_}; }
+  friend constexpr Sources operator&(Sources a, Sources b) { return Sources{a.bits_ & b.bits_}; }
+  bool operator==(const Sources&) const = default;
+
+ private:
+  constexpr explicit Sources(unsigned bits) : bits_{bits} {}
+
+  unsigned bits_ = 0;
+};
+
+constexpr Sources operator|(Source a, Source b) {
+  return Sources{a} | Sources{b};
+}
+
+/// Every number of a running process.
+inline constexpr Sources process_sources = Source::proc_stat | Source::proc_statm;
+inline constexpr Sources tap_sources = Source::tap_rx_bytes | Source::tap_tx_bytes;
+
+/// One measurement of one VM: what was asked for, all read together. While the VM does not run, all
+/// numbers are 0. A part that cannot be read while it runs is an error.
 struct Sample {
-  std::shared_ptr<const Metadata> metadata;  ///< never null
+  std::shared_ptr<const VmRecord> record;  ///< never null
   std::chrono::system_clock::time_point time;
-  bool running = false;
-  Result<double> cpu_seconds = 0.0;  ///< (utime + stime) / ticks per second, children excluded
-  Result<MemoryUsage> memory = MemoryUsage{};
-  Result<NetworkTraffic> network =
-      NetworkTraffic{};  ///< zero as well for an instance without network
+  /// When the host was booted, by the wall clock of that moment.
+  std::chrono::system_clock::time_point boot_time;
+  ProcUnits units;
+  bool running = false;  ///< false as well if no source was asked for
+  Result<ProcPidStat> stat = ProcPidStat{};
+  Result<ProcPidStatm> statm = ProcPidStatm{};
+  Result<std::uint64_t> tap_rx_bytes = std::uint64_t{0};  ///< received by the host
+  Result<std::uint64_t> tap_tx_bytes = std::uint64_t{0};  ///< sent by the host
 };
 
 }  // namespace hypeman::collector

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
+#include <utility>
 
 #include "base/file.hpp"
 
@@ -28,8 +30,8 @@ Result<Procfs> Procfs::open(const std::string& path) {
   auto boot_id = read_boot_id(root->get());
   return Procfs{.root = *std::move(root),
                 .boot_id = std::move(boot_id),
-                .ticks_per_second = static_cast<double>(::sysconf(_SC_CLK_TCK)),
-                .page_size = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))};
+                .units = {.ticks_per_second = static_cast<double>(::sysconf(_SC_CLK_TCK)),
+                          .page_size = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))}};
 }
 
 }  // namespace hypeman::collector

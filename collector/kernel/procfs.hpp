@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/result.hpp"
@@ -7,12 +8,17 @@
 
 namespace hypeman::collector {
 
-/// /proc, and the two facts about the running kernel that its numbers cannot be read without.
+/// The units of the numbers in /proc/<pid>.
+struct ProcUnits {
+  double ticks_per_second = 0;  ///< of the times in stat: sysconf(_SC_CLK_TCK)
+  std::uint64_t page_size = 0;  ///< bytes; of the counts in statm: sysconf(_SC_PAGESIZE)
+};
+
+/// An opened /proc and what the running kernel says of it.
 struct Procfs {
   UniqueFd root;
-  std::string boot_id;          ///< /proc/sys/kernel/random/boot_id; empty if it cannot be read
-  double ticks_per_second = 0;  ///< of the times in /proc/<pid>/stat: sysconf(_SC_CLK_TCK)
-  std::uint64_t page_size = 0;  ///< bytes, of the counts in statm: sysconf(_SC_PAGESIZE)
+  std::string boot_id;  ///< /proc/sys/kernel/random/boot_id; empty if it cannot be read
+  ProcUnits units;
 
   /// `path` is /proc, or in tests another directory of its shape.
   [[nodiscard]] static Result<Procfs> open(const std::string& path);

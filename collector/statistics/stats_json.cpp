@@ -1,11 +1,14 @@
 #include "collector/statistics/stats_json.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
+#include <variant>
 
 #include <nlohmann/json.hpp>
 
-#include "collector/statistics/field.hpp"
+#include "collector/statistics/statistic.hpp"
 #include "collector/statistics/value.hpp"
 
 namespace hypeman::collector {
@@ -28,16 +31,37 @@ void append_json(const Value& value, std::string& out) {
 
 }  // namespace
 
-void append_stats_json(const Sample& sample, std::string& out) {
-  std::string_view separator = "{\n";
-  for (const auto field : all_fields) {
-    if (has_field(*sample.metadata, field)) {
-      out.append(separator).append("  \"").append(field_name(field)).append("\": ");
-      append_json(value_of(sample, field).value_or(Value{std::uint64_t{0}}), out);
-      separator = ",\n";
+Sources stats_json_sources() {
+  Sources all;
+  for (const auto& statistic : statistics()) {
+    if (statistic.in_stats_json) {
+      all = all | statistic.sources;
     }
   }
-  out += "\n}\n";
+  return all;
+}
+
+void append_stats_json(const Sample& sample, std::string& out) {
+  out += "{\n";
+  std::string_view separator;
+  std::size_t padding = 0;
+  for (const auto& statistic : statistics()) {
+    if (!statistic.in_stats_json || !statistic.is_in(sample)) {
+      continue;
+    }
+    if (!separator.empty()) {
+      out.append(separator).append(padding, ' ').append("\n");
+    }
+    separator = ",";
+    out.append("  \"").append(statistic.name).append("\": ");
+    const auto begin = out.size();
+    const auto value = statistic.value(sample).value_or(Value{std::uint64_t{0}});
+    append_json(value, out);
+    padding = statistic.sources.any()
+                  ? max_number_size - std::min(out.size() - begin, max_number_size)
+                  : 0;
+  }
+  out.append(padding, ' ').append("\n}\n");
 }
 
 }  // namespace hypeman::collector

@@ -31,8 +31,8 @@ struct AppendPlain {
     out.append(buffer.begin(), result.ptr);
   }
   void operator()(double number) const {
-    // Fixed, because a shell cannot calculate with 1e+05. The shortest form of the smallest double
-    // that is not 0 has 324 decimals.
+    // No exponent: a shell cannot calculate with 1e+05. The smallest double above 0 has 324
+    // decimals.
     std::array<char, 400> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): to_chars
     const auto result =
         std::to_chars(buffer.begin(), buffer.end(), number, std::chars_format::fixed);
@@ -47,7 +47,7 @@ void append_value(const Value& value, std::string& out) {
   std::visit(AppendPlain{out}, value);
 }
 
-void append_field_text(const Value& value, std::string& out) {
+void append_value_line(const Value& value, std::string& out) {
   if (const auto* const text = std::get_if<std::string_view>(&value)) {
     append_escaped(*text, out);
   } else {

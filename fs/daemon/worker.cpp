@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "base/file.hpp"
+#include "collector/hypeman/guests.hpp"
 #include "collector/instances/instances.hpp"
 #include "collector/kernel/proc_pid_stat.hpp"
 #include "fs/fuse/request_loop.hpp"
@@ -35,7 +36,7 @@ int Worker::run(UniqueFd device, UniqueFd keeper, Startup startup) {
 tl::expected<void, std::string> Worker::enter_sandbox() const {
   ::tzset();  // syslog(3) tells the time, and could not read the time zone later
   // Who keeps the instances elsewhere has made a symlink of "guests".
-  const auto guests = open_directory_at(host_.data_dir.get(), "guests");
+  const auto guests = collector::open_guests(host_.data_dir.get());
   Sandbox sandbox{.user = user_,
                   .groups = {},
                   .readable = {host_.data_dir.get(), host_.procfs.root.get(), host_.sys.get()},
@@ -62,7 +63,7 @@ tl::expected<void, std::string> Worker::check_sight() const {
                           "; mount it with at most hidepid=invisible: "
                           "mount -o remount,hidepid=invisible /proc"};
   }
-  const auto guests = open_directory_at(host_.data_dir.get(), "guests");
+  const auto guests = collector::open_guests(host_.data_dir.get());
   if (!guests && guests.error() != std::errc::no_such_file_or_directory) {
     return tl::unexpected{"guests in the data directory cannot be read by user " + user_.name +
                           ": " + guests.error().message() +

@@ -9,8 +9,8 @@
 
 namespace hypeman::fs {
 
-/// What the kernel has open, by the number that it knows it by. Owns it, because a connection that
-/// ends while readers hold files open releases nothing. Thread-safe.
+/// Open files or directories by handle. The table owns them: the kernel sends no release if the
+/// connection ends while files are open. Thread-safe.
 template <class Opened>
 class HandleTable {
  public:
@@ -20,8 +20,8 @@ class HandleTable {
     return last_;
   }
 
-  /// Shared, because the kernel may release it as soon as it has a reply, while the operation that
-  /// replied is still coming to its end. Null for a number that is not open.
+  /// Null for a handle that is not open. Shared, because the kernel may send the release as soon as
+  /// it has the reply, before the operation that replied has returned.
   [[nodiscard]] std::shared_ptr<Opened> find(std::uint64_t handle) const {
     const std::shared_lock lock{mutex_};
     const auto found = open_.find(handle);

@@ -2,7 +2,9 @@
 
 #include <sys/stat.h>
 
-#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -10,13 +12,14 @@
 #include <string>
 #include <vector>
 
+#include "base/result.hpp"
 #include "fs/tree/tree.hpp"
 
 namespace hypeman::fs {
 namespace {
 
-// The kernel may keep names for long: whatever it then does with one comes to us as an open,
-// opendir, readlink or getattr, and is answered by the truth of that moment.
+// The kernel may keep names for long: each use of one comes as an open, opendir, readlink or
+// getattr, and these check whether it still exists.
 constexpr double entry_timeout = 86400.0;  // seconds
 
 ServedTree& served(fuse_req_t request) {
@@ -31,7 +34,7 @@ pid_t reader_of(fuse_req_t request) {
   return fuse_req_ctx(request)->pid;
 }
 
-/// Runs an operation that replies itself unless it fails.
+/// Runs an operation. It replies itself if it succeeds; its failure is replied here.
 template <class Operation>
 void answer(fuse_req_t request, Operation operation) noexcept {
   int error = EIO;
@@ -49,8 +52,8 @@ void answer(fuse_req_t request, Operation operation) noexcept {
   fuse_reply_err(request, error);
 }
 
-/// Attributes are never kept where they can change; those of directories are, for a second, where
-/// the kernel needs them to check the permissions of each path component.
+/// The kernel keeps no attributes that can change. If it checks permissions, it needs those of
+/// every directory of a path, so it keeps them for a second.
 double attribute_timeout(const Tree& tree, const Attributes& attributes) {
   return S_ISDIR(attributes.st_mode) && !tree.access().everybody() ? 1.0 : 0.0;
 }
@@ -65,7 +68,7 @@ void look_up(fuse_req_t request, fuse_ino_t parent, const char* name) {
       entry.attr_timeout = attribute_timeout(tree, attributes);
       entry.entry_timeout = entry_timeout;
       if (fuse_reply_entry(request, &entry) != 0) {
-        tree.forget(entry.ino, 1);  // the kernel has not heard of it
+        tree.forget(entry.ino, 1);  // the kernel does not know it
       }
     });
   });
@@ -99,22 +102,22 @@ void read_link(fuse_req_t request, fuse_ino_t inode) {
   });
 }
 
-/// Hands what was opened over to the kernel, which gives it back with the release.
+/// Tells the kernel the handle; the kernel passes it to release.
 template <class Opened>
 void reply_open(fuse_req_t request, fuse_file_info* file, HandleTable<Opened>& handles,
                 std::shared_ptr<Opened> opened) {
   file->fh = handles.add(std::move(opened));
   if (fuse_reply_open(request, file) != 0) {
-    handles.remove(file->fh);  // the kernel has not heard of it
+    handles.remove(file->fh);  // the kernel does not know it
   }
 }
 
 void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
   answer(request, [&]() -> Result<void> {
-    return tree_of(request).open(inode).map([&](std::unique_ptr<OpenFile>&& opened) {
+    return tree_of(request).open(inode).map([&](std::shared_ptr<OpenFile>&& opened) {
       file->direct_io = 1;  // each read(2) becomes a read of ours
       file->noflush = 1;    // there is nothing to flush on close(2)
-      reply_open<OpenFile>(request, file, served(request).files, std::move(opened));
+      reply_open(request, file, served(request).files, std::move(opened));
     });
   });
 }
@@ -126,8 +129,9 @@ void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offs
     if (opened == nullptr) {
       return failure(EBADF);
     }
-    return opened->read(static_cast<std::size_t>(offset), size, reader_of(request))
-        .map([&](const OpenFile::Slice& slice) {
+    return tree_of(request)
+        .read(*opened, static_cast<std::size_t>(offset), size, reader_of(request))
+        .map([&](const Slice& slice) {
           fuse_reply_buf(request, slice.bytes.data(), slice.bytes.size());
         });
   });

@@ -11,23 +11,21 @@
 
 namespace hypeman::fs {
 
-/// An open directory: its listing stands still while it is read on, and is made anew when it is
-/// read from the beginning.
+/// An open directory. A read at offset 0 makes a new listing; reads at later offsets continue it.
 struct OpenDirectory {
   std::mutex mutex;
   std::vector<DirectoryEntry> entries;
 };
 
-/// The tree, and what the kernel has open of it. Thread-safe.
+/// The tree and its open files and directories. Thread-safe.
 struct ServedTree {
   Tree& tree;
   HandleTable<OpenFile> files;
   HandleTable<OpenDirectory> directories;
 };
 
-/// The tree as operations of a libfuse session whose user data is a ServedTree*. The only place
-/// that replies to the kernel, and the only one in which errors and exceptions become an errno of a
-/// reply.
+/// The operations of a libfuse session whose user data is a ServedTree*. Only they reply to the
+/// kernel, and only here an error or an exception becomes the errno of a reply.
 [[nodiscard]] fuse_lowlevel_ops fuse_operations();
 
 }  // namespace hypeman::fs

@@ -6,7 +6,7 @@
 namespace hypeman::fs {
 
 std::optional<InstanceFile> InstanceFile::named(std::string_view name) {
-  for (std::size_t index = 0; index < count; ++index) {
+  for (std::size_t index = 0; index < count(); ++index) {
     if (const InstanceFile file{index}; file.name() == name) {
       return file;
     }
@@ -14,33 +14,53 @@ std::optional<InstanceFile> InstanceFile::named(std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<collector::Field> InstanceFile::field() const {
-  if (index_ < collector::all_fields.size()) {
-    return collector::all_fields.at(index_);
-  }
-  return std::nullopt;
+const collector::Statistic* InstanceFile::statistic() const {
+  const auto table = collector::statistics();
+  return index_ < table.size() ? &table[index_] : nullptr;
 }
 
 std::string_view InstanceFile::name() const {
-  const auto one = field();
-  return one ? collector::field_name(*one) : "stats.json";
+  const auto* const one = statistic();
+  return one != nullptr ? one->name : "stats.json";
 }
 
-bool InstanceFile::exists(const collector::Metadata& metadata) const {
-  const auto one = field();
-  return !one || collector::has_field(metadata, *one);
+collector::Sources InstanceFile::sources() const {
+  const auto* const one = statistic();
+  return one != nullptr ? one->sources : collector::stats_json_sources();
+}
+
+bool InstanceFile::is_in(const collector::VmRecord& record) const {
+  const auto* const one = statistic();
+  return one == nullptr || one->is_in(record);
+}
+
+bool InstanceFile::is_in(const collector::Sample& sample) const {
+  const auto* const one = statistic();
+  return one == nullptr || one->is_in(sample);
 }
 
 Result<void> InstanceFile::render(const collector::Sample& sample, std::string& text) const {
   text.clear();
-  const auto one = field();
-  if (!one) {
+  const auto* const one = statistic();
+  if (one == nullptr) {
     collector::append_stats_json(sample, text);
     return {};
   }
-  return collector::value_of(sample, *one).map([&](const collector::Value& value) {
-    collector::append_field_text(value, text);
-  });
+  return one->value(sample).map(
+      [&](const collector::Value& value) { collector::append_value_line(value, text); });
+}
+
+std::optional<std::size_t> InstanceFile::size_by_record(
+    const std::shared_ptr<const collector::VmRecord>& record) const {
+  const auto* const one = statistic();
+  if (one != nullptr && one->sources.any()) {
+    return std::nullopt;
+  }
+  std::string text;
+  if (!render(collector::Sample{.record = record}, text)) {
+    return std::nullopt;
+  }
+  return text.size();
 }
 
 }  // namespace hypeman::fs

@@ -1,80 +1,87 @@
 #include "fs/tree/node.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <functional>
 #include <mutex>
 #include <string_view>
+#include <utility>
 
 namespace hypeman::fs {
 namespace {
 
-// A number is a hash, and in its low bits which of the nodes that share the hash is meant: the
-// instance's directory, its files, or a link. The root and what is fixed have no hash.
-constexpr Inode low_bits = 0xf;
-constexpr Inode root_number = 1;  // FUSE_ROOT_ID
-constexpr Inode by_name_number = 2;
-constexpr Inode metrics_number = 3;
-constexpr Inode directory_bits = 0;
-constexpr Inode first_file_bits = 1;
-constexpr Inode link_bits = low_bits;
-static_assert(first_file_bits + InstanceFile::count <= link_bits);
+// An inode number, from the lowest bit: 7 bits for the row, 13 for the index, 43 for the key. The
+// highest bit is 0, for programs that keep the number in a signed type. The key of a node without a
+// VM is 0, so that the root has number 1, as FUSE wants it.
+constexpr unsigned row_bits = 7;
+constexpr unsigned index_bits = 13;
+constexpr unsigned key_shift = row_bits + index_bits;
+constexpr Inode row_mask = (Inode{1} << row_bits) - 1;
+constexpr Inode index_mask = (Inode{1} << index_bits) - 1;
+constexpr Inode low_mask = (Inode{1} << key_shift) - 1;
+constexpr Inode key_step = Inode{1} << key_shift;
+constexpr Inode used_key = Inode{1} << 62U;  // no key of a VM is 0
+constexpr Inode key_mask = (used_key - 1) & ~low_mask;
 
-struct Parts {
-  std::string_view key;
-  Inode bits = 0;
-};
+constexpr auto number(Row row) {
+  return static_cast<Inode>(row);
+}
 
-/// The key of a node that needs one, and the low bits of its number.
-struct Split {
-  Parts operator()(const RootNode& /*node*/) const { return {{}, root_number}; }
-  Parts operator()(const ByNameNode& /*node*/) const { return {{}, by_name_number}; }
-  Parts operator()(const MetricsNode& /*node*/) const { return {{}, metrics_number}; }
-  Parts operator()(const InstanceNode& node) const { return {node.id, directory_bits}; }
-  Parts operator()(const FileNode& node) const {
-    return {node.id, first_file_bits + node.file.index()};
-  }
-  Parts operator()(const LinkNode& node) const { return {node.name, link_bits}; }
-};
-
-Inode hash_of(const Parts& parts) {
-  if (parts.key.empty()) {
+Inode key_bits(const Node& node) {
+  if (node.key.empty()) {
     return 0;
   }
-  // Names and IDs are two spaces: a VM may be called like another one's ID.
-  const Inode hash =
-      std::hash<std::string_view>{}(parts.key) ^ (parts.bits == link_bits ? 1U << 4U : 0U);
-  return (hash | (Inode{1} << 63U)) & ~low_bits;
+  // A VM may have the name that is another VM's ID: links have numbers of their own.
+  const Inode salt = node.row == Row::link ? key_step : 0;
+  return ((std::hash<std::string_view>{}(node.key) ^ salt) & key_mask) | used_key;
+}
+
+Inode low_bits(const Node& node) {
+  return number(node.row) | (Inode{node.index} & index_mask) << row_bits;
 }
 
 }  // namespace
 
+static_assert(static_cast<std::size_t>(Row::first_file) + InstanceFile::max_count <= row_mask);
+
+std::optional<InstanceFile> Node::file() const {
+  if (row < Row::first_file) {
+    return std::nullopt;
+  }
+  return InstanceFile{static_cast<std::size_t>(row) - static_cast<std::size_t>(Row::first_file)};
+}
+
+Node file_node(std::string id, InstanceFile file) {
+  return {.row = static_cast<Row>(static_cast<std::size_t>(Row::first_file) + file.index()),
+          .key = std::move(id)};
+}
+
 Inode NodeTable::number_of(const Node& node) {
-  const auto parts = std::visit(Split{}, node);
-  return hash_of(parts) | parts.bits;
+  return key_bits(node) | low_bits(node);
 }
 
 Inode NodeTable::acquire(const Node& node) {
-  const auto parts = std::visit(Split{}, node);
-  auto number = hash_of(parts);
-  if (number == 0) {
-    return parts.bits;
+  auto key = key_bits(node);
+  if (key == 0) {
+    return low_bits(node);
   }
-  const bool is_link = parts.bits == link_bits;
+  const bool is_link = node.row == Row::link;
   const std::unique_lock lock{mutex_};
-  for (;; number += low_bits + 1) {
-    auto& entry = entries_[number];
+  for (;; key = ((key + key_step) & key_mask) | used_key) {
+    auto& entry = entries_[key];
     if (entry.lookups == 0) {
-      entry = Entry{.key = std::string{parts.key}, .is_link = is_link, .lookups = 0};
+      entry = Entry{.key = node.key, .is_link = is_link, .lookups = 0};
     }
-    if (entry.key == parts.key && entry.is_link == is_link) {
+    if (entry.key == node.key && entry.is_link == is_link) {
       ++entry.lookups;
-      return number | parts.bits;
+      return key | low_bits(node);
     }
   }
 }
 
 void NodeTable::release(Inode inode, std::uint64_t count) {
   const std::unique_lock lock{mutex_};
-  const auto found = entries_.find(inode & ~low_bits);
+  const auto found = entries_.find(inode & ~low_mask);
   if (found == entries_.end()) {
     return;
   }
@@ -86,32 +93,25 @@ void NodeTable::release(Inode inode, std::uint64_t count) {
 }
 
 std::optional<Node> NodeTable::find(Inode inode) const {
-  if (inode == root_number) {
-    return RootNode{};
-  }
-  if (inode == by_name_number) {
-    return ByNameNode{};
-  }
-  if (inode == metrics_number) {
-    return MetricsNode{};
+  const auto row = static_cast<Row>(inode & row_mask);
+  const auto index = static_cast<std::uint16_t>(inode >> row_bits & index_mask);
+  if (inode < key_step) {
+    const bool is_known = row >= Row::root && row <= Row::metrics && index == 0;
+    return is_known ? std::optional{Node{.row = row}} : std::nullopt;
   }
   const std::shared_lock lock{mutex_};
-  const auto found = entries_.find(inode & ~low_bits);
+  const auto found = entries_.find(inode & ~low_mask);
   if (found == entries_.end()) {
     return std::nullopt;
   }
   const auto& entry = found->second;
-  const auto bits = inode & low_bits;
-  if (entry.is_link) {
-    return LinkNode{entry.key};
-  }
-  if (bits == directory_bits) {
-    return InstanceNode{entry.key};
-  }
-  if (bits - first_file_bits >= InstanceFile::count) {
-    return std::nullopt;
-  }
-  return FileNode{entry.key, InstanceFile{bits - first_file_bits}};
+  Node node{.row = row, .key = entry.key, .index = index};
+  const bool is_known =
+      entry.is_link ? row == Row::link
+                    : row == Row::instance ||
+                          (row >= Row::first_file && node.file()->index() < InstanceFile::count());
+  // No row has an index yet.
+  return is_known && index == 0 ? std::optional{std::move(node)} : std::nullopt;
 }
 
 }  // namespace hypeman::fs

@@ -1,26 +1,28 @@
 #include "fs/tree/tree.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <ctime>
+#include <mutex>
+#include <optional>
+#include <system_error>
 #include <utility>
 
 #include "collector/statistics/prometheus_text.hpp"
+#include "collector/statistics/statistic.hpp"
 
 namespace hypeman::fs {
 namespace {
 
-// A look-up tells attributes too, but its caller has not asked for them.
-constexpr pid_t nobody = 0;
-
 constexpr std::string_view by_name_directory = "by-name";
 constexpr std::string_view metrics_file = "metrics.prom";
 
-template <class... Visitors>
-struct Overloaded : Visitors... {
-  using Visitors::operator()...;
-};
-template <class... Visitors>
-Overloaded(Visitors...) -> Overloaded<Visitors...>;
+// sendfile(2) and splice(2) read no further than the size that the kernel knows, and that may be the
+// one of the look-up. It is never shown: the kernel asks again for each stat(2), and a short read
+// corrects it. So it must only be large enough.
+constexpr std::size_t unmeasured_instance_file_size = 4096;
+constexpr std::size_t unmeasured_host_file_size = std::size_t{1} << 30U;
 
 timespec to_timespec(std::chrono::system_clock::time_point time) {
   const auto since_epoch = time.time_since_epoch();
@@ -37,6 +39,10 @@ void set_size(Attributes& attributes, std::size_t size) {
   constexpr std::size_t block = 512;  // the unit of st_blocks
   attributes.st_size = static_cast<off_t>(size);
   attributes.st_blocks = static_cast<blkcnt_t>((size + block - 1) / block);
+}
+
+bool is_file(const Node& node) {
+  return node.row == Row::metrics || node.row >= Row::first_file;
 }
 
 DirectoryEntry entry(std::string name, const Node& node, mode_t type) {
@@ -60,29 +66,38 @@ Result<Node> Tree::node(Inode inode) const {
 }
 
 Result<Node> Tree::child(const Node& directory, std::string_view name) {
-  return std::visit(
-      Overloaded{
-          [&](const RootNode& /*root*/) -> Result<Node> {
-            if (name == by_name_directory) {
-              return ByNameNode{};
-            }
-            if (name == metrics_file) {
-              return MetricsNode{};
-            }
-            return InstanceNode{std::string{name}};
-          },
-          [&](const ByNameNode& /*by_name*/) -> Result<Node> {
-            return LinkNode{std::string{name}};
-          },
-          [&](const InstanceNode& instance) -> Result<Node> {
-            if (const auto file = InstanceFile::named(name)) {
-              return FileNode{.id = instance.id, .file = *file};
-            }
-            return failure(ENOENT);
-          },
-          [](const auto& /*no directory*/) -> Result<Node> { return failure(ENOTDIR); },
-      },
-      directory);
+  switch (directory.row) {
+    case Row::root:
+      if (name == by_name_directory) {
+        return Node{.row = Row::by_name};
+      }
+      if (name == metrics_file) {
+        return Node{.row = Row::metrics};
+      }
+      return Node{.row = Row::instance, .key = std::string{name}};
+    case Row::by_name:
+      return Node{.row = Row::link, .key = std::string{name}};
+    case Row::instance:
+      if (const auto file = InstanceFile::named(name)) {
+        return file_node(directory.key, *file);
+      }
+      return failure(ENOENT);
+    default:
+      return failure(ENOTDIR);
+  }
+}
+
+Result<collector::FoundInstance> Tree::owner(const Node& node, InstanceFile file) {
+  auto found = instances_.find(node.key);
+  if (found && !file.is_in(*found->record)) {
+    return failure(ENOENT);
+  }
+  return found;
+}
+
+Result<std::string> Tree::link_target(const Node& node) {
+  return instances_.find_by_name(node.key).map(
+      [](const auto& found) { return "../" + found.record->id; });
 }
 
 Result<Attributes> Tree::look_up(Inode directory, std::string_view name) {
@@ -90,43 +105,25 @@ Result<Attributes> Tree::look_up(Inode directory, std::string_view name) {
   if (!found) {
     return tl::unexpected{found.error()};
   }
-  auto result = attributes(*found, NodeTable::number_of(*found), nobody);
+  auto result = unmeasured_attributes(*found, NodeTable::number_of(*found));
   if (result) {
-    // Only now: a name that leads nowhere must leave nothing behind.
+    // Not before: a name that does not exist must not leave an entry in the table.
     result->st_ino = nodes_.acquire(*found);
   }
   return result;
 }
 
 Result<Attributes> Tree::attributes(Inode inode, pid_t reader) {
-  return node(inode).and_then([&](const Node& n) { return attributes(n, inode, reader); });
+  const auto found = node(inode);
+  if (!found) {
+    return tl::unexpected{found.error()};
+  }
+  return is_file(*found) ? measured_attributes(*found, inode, reader)
+                         : unmeasured_attributes(*found, inode);
 }
 
-Result<Attributes> Tree::attributes(const Node& node, Inode inode, pid_t reader) {
-  return std::visit(Overloaded{
-                        [&](const InstanceNode& instance) -> Result<Attributes> {
-                          return instances_.find(instance.id).map([&](const auto& /*exists*/) {
-                            return directory_attributes(inode);
-                          });
-                        },
-                        [&](const FileNode& file) {
-                          return source_of(file).and_then([&](const ContentSource& source) {
-                            return file_attributes(source, inode, reader);
-                          });
-                        },
-                        [&](const MetricsNode& /*metrics*/) {
-                          return file_attributes(metrics_source(), inode, reader);
-                        },
-                        [&](const LinkNode& link) { return link_attributes(link, inode); },
-                        [&](const auto& /*root or by-name*/) -> Result<Attributes> {
-                          return directory_attributes(inode);
-                        },
-                    },
-                    node);
-}
-
-/// Times: a file's content is as new as its sample, while nothing but a new mount changes what the
-/// file is. (tar takes a changing ctime for a file that is being written to.)
+/// The modification time of a file is that of its sample. The change time is that of the mount: tar
+/// takes a new one for a sign that somebody writes to the file.
 Attributes Tree::base_attributes(Inode inode, mode_t mode) const {
   Attributes attributes{};
   attributes.st_ino = inode;
@@ -140,99 +137,160 @@ Attributes Tree::base_attributes(Inode inode, mode_t mode) const {
 }
 
 Attributes Tree::directory_attributes(Inode inode) const {
-  // Where there is r, there is x.
-  const mode_t search = (access_.file_mode & 0444U) >> 2U;
+  const mode_t search = (access_.file_mode & 0444U) >> 2U;  // x for each r
   return base_attributes(inode, S_IFDIR | access_.file_mode | search);
 }
 
-Result<Attributes> Tree::file_attributes(const ContentSource& source, Inode inode, pid_t reader) {
+Result<Attributes> Tree::unmeasured_attributes(const Node& node, Inode inode) {
+  switch (node.row) {
+    case Row::root:
+    case Row::by_name:
+      return directory_attributes(inode);
+    case Row::instance:
+      return instances_.find(node.key).map(
+          [&](const auto& /*exists*/) { return directory_attributes(inode); });
+    case Row::link:
+      return link_target(node).map([&](const std::string& target) {
+        auto attributes = base_attributes(inode, S_IFLNK | 0777U);
+        set_size(attributes, target.size());
+        return attributes;
+      });
+    default:
+      break;
+  }
+  auto attributes = base_attributes(inode, S_IFREG | access_.file_mode);
+  if (const auto file = node.file()) {
+    set_size(attributes, unmeasured_instance_file_size);
+    return owner(node, *file).map([&](const auto& /*exists*/) { return attributes; });
+  }
+  set_size(attributes, unmeasured_host_file_size);
+  return attributes;
+}
+
+Result<Attributes> Tree::measured_attributes(const Node& node, Inode inode, pid_t reader) {
   auto attributes = base_attributes(inode, S_IFREG | access_.file_mode);
   Content content;
-  if (const auto measured = source(content); !measured) {
+  Result<void> measured;
+  if (const auto file = node.file()) {
+    const auto found = owner(node, *file);
+    if (!found) {
+      return tl::unexpected{found.error()};
+    }
+    if (const auto size = file->size_by_record(found->record)) {
+      set_size(attributes, *size);
+      return attributes;
+    }
+    measured = measure(*found->instance, found->record, *file, content);
+  } else {
+    measured = measure_host(content);
+  }
+  if (!measured) {
     if (measured.error() == std::errc::no_such_file_or_directory) {
       return tl::unexpected{measured.error()};
     }
-    return attributes;  // empty; the read will tell why
+    return attributes;  // size 0; the read fails with the reason
   }
   set_size(attributes, content.text.size());
   attributes.st_mtim = to_timespec(content.time);
   attributes.st_atim = attributes.st_mtim;
-  recent_.remember(reader, inode, std::move(content));
+  stat_cache_.keep(reader, inode, std::move(content));
   return attributes;
 }
 
-Result<ContentSource> Tree::source_of(const FileNode& file) {
-  return instances_.find(file.id).and_then(
-      [&](collector::FoundInstance&& found) -> Result<ContentSource> {
-        if (!file.file.exists(*found.metadata)) {
-          return failure(ENOENT);
-        }
-        return [instance = std::move(found.instance), file = file.file](Content& content) {
-          return instance->sample().and_then([&](const collector::Sample& sample) -> Result<void> {
-            content.time = sample.time;
-            content.metadata = sample.metadata;
-            if (!file.exists(*sample.metadata)) {
-              return failure(ENOENT);
-            }
-            return file.render(sample, content.text);
-          });
-        };
+Result<void> Tree::measure(collector::Instance& instance,
+                           std::shared_ptr<const collector::VmRecord> record, InstanceFile file,
+                           Content& content) {
+  const auto sample = instance.sample(std::move(record), file.sources());
+  content.time = sample.time;
+  content.record = sample.record;
+  if (!file.is_in(sample)) {
+    return failure(ENOENT);
+  }
+  return file.render(sample, content.text);
+}
+
+Result<void> Tree::measure_host(Content& content) {
+  content.time = std::chrono::system_clock::now();
+  return instances_.running_samples(collector::prometheus_sources())
+      .map([&](const std::vector<collector::Sample>& samples) {
+        content.text.clear();
+        collector::append_prometheus_text(samples, content.text);
       });
-}
-
-ContentSource Tree::metrics_source() {
-  return [this](Content& content) {
-    content.time = std::chrono::system_clock::now();
-    return instances_.running_samples().map([&](const std::vector<collector::Sample>& samples) {
-      content.text.clear();
-      collector::append_prometheus_text(samples, content.text);
-    });
-  };
-}
-
-Result<Attributes> Tree::link_attributes(const LinkNode& node, Inode inode) {
-  return target_of(node).map([&](const std::string& target) {
-    auto attributes = base_attributes(inode, S_IFLNK | 0777U);
-    set_size(attributes, target.size());
-    return attributes;
-  });
-}
-
-Result<std::string> Tree::target_of(const LinkNode& link) {
-  return instances_.find_by_name(link.name).map(
-      [](const auto& found) { return "../" + found.metadata->id; });
 }
 
 Result<std::string> Tree::read_link(Inode inode) {
   return node(inode).and_then([&](const Node& n) -> Result<std::string> {
-    const auto* const link = std::get_if<LinkNode>(&n);
-    return link == nullptr ? failure(EINVAL) : target_of(*link);
+    return n.row == Row::link ? link_target(n) : failure(EINVAL);
   });
 }
 
-Result<std::unique_ptr<OpenFile>> Tree::open(Inode inode) {
-  const auto source = node(inode).and_then([&](const Node& n) {
-    return std::visit(
-        Overloaded{
-            [&](const FileNode& file) { return source_of(file); },
-            [&](const MetricsNode& /*metrics*/) -> Result<ContentSource> {
-              return metrics_source();
-            },
-            [](const auto& /*no file*/) -> Result<ContentSource> { return failure(EISDIR); },
-        },
-        n);
-  });
-  if (!source) {
-    return tl::unexpected{source.error()};
+Result<std::shared_ptr<OpenFile>> Tree::open(Inode inode) {
+  auto opened = node(inode);
+  if (!opened) {
+    return tl::unexpected{opened.error()};
   }
-  return std::make_unique<OpenFile>(*source, inode, recent_);
+  if (!is_file(*opened)) {
+    return failure(EISDIR);
+  }
+  std::shared_ptr<collector::Instance> instance;
+  if (const auto file = opened->file()) {
+    auto found = owner(*opened, *file);
+    if (!found) {
+      return tl::unexpected{found.error()};
+    }
+    instance = std::move(found->instance);
+  }
+  return std::make_shared<OpenFile>(*std::move(opened), inode, std::move(instance));
+}
+
+Result<Slice> Tree::read(OpenFile& file, std::size_t offset, std::size_t size, pid_t reader) {
+  std::unique_lock lock{file.mutex};
+  if (offset == 0 || !file.has_content) {
+    const auto refreshed = refresh(file, reader);
+    file.has_content = refreshed.has_value();
+    if (!refreshed) {
+      return tl::unexpected{refreshed.error()};
+    }
+  }
+  const std::string_view text = file.content.text;
+  return Slice{.lock = std::move(lock), .bytes = text.substr(std::min(offset, text.size()), size)};
+}
+
+Result<void> Tree::refresh(OpenFile& file, pid_t reader) {
+  const auto instance_file = file.node.file();
+  if (!instance_file) {
+    if (auto measured = measure_host(file.content); !measured) {
+      return measured;
+    }
+  } else {
+    auto record = file.instance->record();
+    if (!record) {
+      return tl::unexpected{record.error()};
+    }
+    if (!instance_file->is_in(**record)) {
+      return failure(ENOENT);
+    }
+    if (auto measured = measure(*file.instance, *std::move(record), *instance_file, file.content);
+        !measured) {
+      return measured;
+    }
+  }
+  // A reader wants the newest content, unless it has just been told another size for the same VM in
+  // the same state.
+  if (auto told = stat_cache_.take(reader, file.inode);
+      told && told->text.size() != file.content.text.size() &&
+      told->record == file.content.record) {
+    file.content = *std::move(told);
+  }
+  return {};
 }
 
 Result<void> Tree::open_directory(Inode inode) {
   return node(inode).and_then([&](const Node& n) -> Result<void> {
-    return attributes(n, inode, nobody).and_then([](const Attributes& found) -> Result<void> {
-      return S_ISDIR(found.st_mode) ? Result<void>{} : failure(ENOTDIR);
-    });
+    if (is_file(n) || n.row == Row::link) {
+      return failure(ENOTDIR);
+    }
+    return unmeasured_attributes(n, inode).map([](const auto& /*exists*/) {});
   });
 }
 
@@ -243,43 +301,39 @@ Result<std::vector<DirectoryEntry>> Tree::list(Inode inode) {
   }
   std::vector<DirectoryEntry> entries;
   entries.push_back(entry(".", *directory, S_IFDIR));
-  entries.push_back(entry("..", RootNode{}, S_IFDIR));
-
-  const auto listed = std::visit(
-      Overloaded{
-          [&](const RootNode& /*root*/) -> Result<void> {
-            entries.push_back(entry(std::string{by_name_directory}, ByNameNode{}, S_IFDIR));
-            entries.push_back(entry(std::string{metrics_file}, MetricsNode{}, S_IFREG));
-            return instances_.list().map([&](const auto& instances) {
-              for (const auto& [instance, metadata] : instances) {
-                entries.push_back(entry(metadata->id, InstanceNode{metadata->id}, S_IFDIR));
-              }
-            });
-          },
-          [&](const ByNameNode& /*by_name*/) -> Result<void> {
-            return instances_.names().map([&](const auto& names) {
-              for (const auto& [name, id] : names) {
-                entries.push_back(entry(name, LinkNode{name}, S_IFLNK));
-              }
-            });
-          },
-          [&](const InstanceNode& node) -> Result<void> {
-            return instances_.find(node.id).map([&](const auto& found) {
-              for (std::size_t index = 0; index < InstanceFile::count; ++index) {
-                if (const InstanceFile file{index}; file.exists(*found.metadata)) {
-                  entries.push_back(entry(std::string{file.name()},
-                                          FileNode{.id = node.id, .file = file}, S_IFREG));
-                }
-              }
-            });
-          },
-          [](const auto& /*no directory*/) -> Result<void> { return failure(ENOTDIR); },
-      },
-      *directory);
-  if (!listed) {
-    return tl::unexpected{listed.error()};
+  entries.push_back(entry("..", Node{.row = Row::root}, S_IFDIR));
+  switch (directory->row) {
+    case Row::root:
+      entries.push_back(entry(std::string{by_name_directory}, Node{.row = Row::by_name}, S_IFDIR));
+      entries.push_back(entry(std::string{metrics_file}, Node{.row = Row::metrics}, S_IFREG));
+      return instances_.list().map([&](const auto& instances) {
+        for (const auto& [instance, record] : instances) {
+          entries.push_back(
+              entry(record->id, Node{.row = Row::instance, .key = record->id}, S_IFDIR));
+        }
+        return std::move(entries);
+      });
+    case Row::by_name:
+      return instances_.names().map([&](const auto& names) {
+        for (const auto& [name, id] : names) {
+          entries.push_back(entry(name, Node{.row = Row::link, .key = name}, S_IFLNK));
+        }
+        return std::move(entries);
+      });
+    case Row::instance:
+      return instances_.find(directory->key).map([&](const collector::FoundInstance& found) {
+        const auto sample = found.instance->sample(found.record, collector::presence_sources());
+        for (std::size_t index = 0; index < InstanceFile::count(); ++index) {
+          if (const InstanceFile file{index}; file.is_in(sample)) {
+            entries.push_back(
+                entry(std::string{file.name()}, file_node(directory->key, file), S_IFREG));
+          }
+        }
+        return std::move(entries);
+      });
+    default:
+      return failure(ENOTDIR);
   }
-  return entries;
 }
 
 }  // namespace hypeman::fs

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,11 +14,11 @@
 #include "collector/instances/instances.hpp"
 #include "fs/tree/node.hpp"
 #include "fs/tree/open_file.hpp"
-#include "fs/tree/told_contents.hpp"
+#include "fs/tree/stat_cache.hpp"
 
 namespace hypeman::fs {
 
-/// Who may read the tree. Directories are searchable by whom files are readable.
+/// Who may read the tree. A directory can be searched by those who may read the files.
 struct Access {
   mode_t file_mode = 0444;
   gid_t group = 0;
@@ -31,8 +33,8 @@ struct DirectoryEntry {
   Attributes attributes;  ///< only st_ino and the type in st_mode
 };
 
-/// The tree as readers see it: what each node is and holds at the moment of the question. Knows
-/// FUSE's node IDs, but not FUSE. Errors are errno values. Thread-safe.
+/// The tree as readers see it: path -> node -> content. Every answer is true at the moment of the
+/// call. It uses FUSE's node IDs but knows no FUSE. Errors are errno values. Thread-safe.
 class Tree {
  public:
   /// `instances` outlives this object and the files that it opens.
@@ -40,39 +42,51 @@ class Tree {
 
   [[nodiscard]] const Access& access() const { return access_; }
 
-  /// Resolves a name in a directory and counts the look-up; forget() takes it back.
+  /// Finds a name in a directory and counts the look-up; forget() subtracts it. Measures nothing:
+  /// st_size of a file is only an upper bound.
   [[nodiscard]] Result<Attributes> look_up(Inode directory, std::string_view name);
   void forget(Inode inode, std::uint64_t lookups) { nodes_.release(inode, lookups); }
 
-  /// st_size of a file is what `reader` would get if it read now.
+  /// Attributes with the size that `reader`, a thread, would get if it read now. Measures only
+  /// where the size depends on it.
   [[nodiscard]] Result<Attributes> attributes(Inode inode, pid_t reader);
 
   [[nodiscard]] Result<std::string> read_link(Inode inode);
-  [[nodiscard]] Result<std::unique_ptr<OpenFile>> open(Inode inode);
+  [[nodiscard]] Result<std::shared_ptr<OpenFile>> open(Inode inode);
 
-  /// Whether a directory is there to be listed.
+  /// At most `size` bytes from `offset`; fewer only at the end. Offset 0 takes a new sample, as in
+  /// procfs; a later offset continues it.
+  [[nodiscard]] Result<Slice> read(OpenFile& file, std::size_t offset, std::size_t size,
+                                   pid_t reader);
+
+  /// Whether the inode is a directory that exists.
   [[nodiscard]] Result<void> open_directory(Inode inode);
   [[nodiscard]] Result<std::vector<DirectoryEntry>> list(Inode inode);
 
  private:
   [[nodiscard]] Result<Node> node(Inode inode) const;
   [[nodiscard]] static Result<Node> child(const Node& directory, std::string_view name);
+  /// The instance of a file, if it has that file.
+  [[nodiscard]] Result<collector::FoundInstance> owner(const Node& node, InstanceFile file);
+  [[nodiscard]] Result<std::string> link_target(const Node& node);
 
   [[nodiscard]] Attributes base_attributes(Inode inode, mode_t mode) const;
   [[nodiscard]] Attributes directory_attributes(Inode inode) const;
-  [[nodiscard]] Result<Attributes> attributes(const Node& node, Inode inode, pid_t reader);
-  [[nodiscard]] Result<Attributes> file_attributes(const ContentSource& source, Inode inode,
-                                                   pid_t reader);
-  [[nodiscard]] Result<Attributes> link_attributes(const LinkNode& node, Inode inode);
-  [[nodiscard]] Result<std::string> target_of(const LinkNode& link);
-  [[nodiscard]] Result<ContentSource> source_of(const FileNode& file);
-  [[nodiscard]] ContentSource metrics_source();
+  [[nodiscard]] Result<Attributes> unmeasured_attributes(const Node& node, Inode inode);
+  [[nodiscard]] Result<Attributes> measured_attributes(const Node& node, Inode inode, pid_t reader);
+
+  /// Measures and renders a file of an instance.
+  [[nodiscard]] static Result<void> measure(collector::Instance& instance,
+                                            std::shared_ptr<const collector::VmRecord> record,
+                                            InstanceFile file, Content& content);
+  [[nodiscard]] Result<void> measure_host(Content& content);
+  [[nodiscard]] Result<void> refresh(OpenFile& file, pid_t reader);
 
   collector::Instances& instances_;
   const Access access_;
   const timespec mounted_at_;
   NodeTable nodes_;
-  RecentContents recent_;
+  StatCache stat_cache_;
 };
 
 }  // namespace hypeman::fs

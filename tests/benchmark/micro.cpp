@@ -22,7 +22,7 @@
 #include "collector/hypeman/metadata.hpp"
 #include "collector/instances/host.hpp"
 #include "collector/instances/instance.hpp"
-#include "collector/kernel/net_statistics.hpp"
+#include "collector/kernel/sys_class_net.hpp"
 #include "collector/kernel/proc_pid_stat.hpp"
 #include "collector/kernel/proc_pid_statm.hpp"
 #include "collector/statistics/prometheus_text.hpp"
@@ -64,12 +64,18 @@ Subject subject_of(const std::string& data_dir, const std::string& id, const std
           .metadata_text = text_of(data_dir + "/guests/" + id + "/metadata.json")};
 }
 
+/// As a read of stats.json does it.
+Sample measure(Instance& instance) {
+  return instance.sample(instance.record().value(), stats_json_sources());
+}
+
 Sample sample_of(Instance& instance) {
-  auto sample = instance.sample();
-  if (!sample || !sample->running || !sample->cpu_seconds || !sample->memory || !sample->network) {
+  auto sample = measure(instance);
+  if (!sample.running || !sample.stat || !sample.statm || !sample.tap_rx_bytes ||
+      !sample.tap_tx_bytes) {
     throw std::runtime_error{"the instance cannot be measured"};
   }
-  return *std::move(sample);
+  return sample;
 }
 
 void raw_pread(benchmark::State& state, const Subject& subject) {
@@ -93,7 +99,7 @@ void sample(benchmark::State& state, const Subject& subject) {
   Instance instance{subject.host, subject.id};
   sample_of(instance);
   for ([[maybe_unused]] auto _ : state) {
-    benchmark::DoNotOptimize(instance.sample());
+    benchmark::DoNotOptimize(measure(instance));
   }
 }
 
@@ -103,7 +109,7 @@ void sample_and_render(benchmark::State& state, const Subject& subject) {
   std::string text;
   for ([[maybe_unused]] auto _ : state) {
     text.clear();
-    append_stats_json(*instance.sample(), text);
+    append_stats_json(measure(instance), text);
     benchmark::DoNotOptimize(text.data());
   }
 }
@@ -157,8 +163,8 @@ void add_all(const Subject& subject) {
   add("parse_statm", [text = text_of(files[1])](auto& state) {
     parse(state, text, [](const auto& t) { return parse_proc_pid_statm(t); });
   });
-  add("parse_net_statistic", [text = text_of(files[2])](auto& state) {
-    parse(state, text, [](const auto& t) { return parse_net_statistic(t); });
+  add("parse_interface_counter", [text = text_of(files[2])](auto& state) {
+    parse(state, text, [](const auto& t) { return parse_interface_counter(t); });
   });
   add("parse_metadata", [&text = subject.metadata_text](auto& state) {
     parse(state, text, [](const auto& t) { return parse_metadata(t); });

@@ -14,9 +14,9 @@
 
 #include <gtest/gtest.h>
 
-#include "collector/statistics/field.hpp"
 #include "tests/collector/error_of.hpp"
 #include "tests/collector/fake_kernel.hpp"
+#include "tests/collector/samples.hpp"
 #include "tests/collector/test_host.hpp"
 #include "tests/support/child_process.hpp"
 
@@ -26,17 +26,21 @@ namespace {
 using collector::Instance;
 using collector::Sample;
 
+/// Everything of an instance, or why there is nothing.
+Result<Sample> sample_of(Instance& instance) {
+  return instance.record().map(
+      [&](const auto& record) { return instance.sample(record, all_sources); });
+}
+
 constexpr auto interface = "hype-qilviffn";
 
 void expect_stopped(const Sample& sample) {
   EXPECT_FALSE(sample.running);
-  EXPECT_EQ(sample.cpu_seconds, 0.0);
-  ASSERT_TRUE(sample.memory);
-  EXPECT_EQ(sample.memory->rss_bytes, 0U);
-  EXPECT_EQ(sample.memory->vms_bytes, 0U);
-  ASSERT_TRUE(sample.network);
-  EXPECT_EQ(sample.network->rx_bytes, 0U);
-  EXPECT_EQ(sample.network->tx_bytes, 0U);
+  EXPECT_EQ(cpu_seconds(sample), 0.0);
+  EXPECT_EQ(rss_bytes(sample), 0U);
+  EXPECT_EQ(vms_bytes(sample), 0U);
+  EXPECT_EQ(rx_bytes(sample), 0U);
+  EXPECT_EQ(tx_bytes(sample), 0U);
 }
 
 /// An instance over /proc and /sys of our making: running, with a TAP.
@@ -65,7 +69,7 @@ class FakedInstance : public ::testing::Test {
   [[nodiscard]] const DataDirectory& data() const { return host_.data(); }
   [[nodiscard]] const TestHost& host() const { return host_; }
   [[nodiscard]] Instance& instance() { return instance_; }
-  [[nodiscard]] Sample sample() { return instance_.sample().value(); }
+  [[nodiscard]] Sample sample() { return sample_of(instance_).value(); }
 
   [[nodiscard]] static double ticks_per_second() {
     return static_cast<double>(::sysconf(_SC_CLK_TCK));
@@ -84,15 +88,13 @@ class FakedInstance : public ::testing::Test {
 TEST_F(FakedInstance, ThatRunsIsMeasured) {
   const auto measured = sample();
   EXPECT_TRUE(measured.running);
-  EXPECT_EQ(measured.metadata->id, first_id);
-  EXPECT_EQ(measured.metadata->allocated_memory_bytes, 4294967296U);
-  EXPECT_EQ(measured.cpu_seconds, 2994 / ticks_per_second());
-  ASSERT_TRUE(measured.memory);
-  EXPECT_EQ(measured.memory->rss_bytes, 100 * page_size());
-  EXPECT_EQ(measured.memory->vms_bytes, 1000 * page_size());
-  ASSERT_TRUE(measured.network);
-  EXPECT_EQ(measured.network->rx_bytes, 222U);
-  EXPECT_EQ(measured.network->tx_bytes, 111U);
+  EXPECT_EQ(measured.record->id, first_id);
+  EXPECT_EQ(measured.record->allocated_memory_bytes, 4294967296U);
+  EXPECT_EQ(cpu_seconds(measured), 2994 / ticks_per_second());
+  EXPECT_EQ(rss_bytes(measured), 100 * page_size());
+  EXPECT_EQ(vms_bytes(measured), 1000 * page_size());
+  EXPECT_EQ(rx_bytes(measured), 222U);
+  EXPECT_EQ(tx_bytes(measured), 111U);
   EXPECT_EQ(host().log(), "");
 }
 
@@ -104,11 +106,9 @@ TEST_F(FakedInstance, IsMeasuredAnewByEachSample) {
   proc().write(later);
   sys().write(interface, 112, 223);
   const auto measured = sample();
-  EXPECT_EQ(measured.cpu_seconds, 3000 / ticks_per_second());
-  ASSERT_TRUE(measured.memory);
-  EXPECT_EQ(measured.memory->rss_bytes, 5'000'000'000 * page_size());
-  ASSERT_TRUE(measured.network);
-  EXPECT_EQ(measured.network->rx_bytes, 223U);
+  EXPECT_EQ(cpu_seconds(measured), 3000 / ticks_per_second());
+  EXPECT_EQ(rss_bytes(measured), 5'000'000'000 * page_size());
+  EXPECT_EQ(rx_bytes(measured), 223U);
 }
 
 TEST_F(FakedInstance, SaysWhenItWasMeasured) {
@@ -122,8 +122,8 @@ TEST_F(FakedInstance, ThatIsStoppedIsZeroAndKeepsItsAllocations) {
   data().write(stopped());
   const auto measured = sample();
   expect_stopped(measured);
-  EXPECT_EQ(measured.metadata->allocated_memory_bytes, 4294967296U);
-  EXPECT_EQ(measured.metadata->allocated_vcpus, 2U);
+  EXPECT_EQ(measured.record->allocated_memory_bytes, 4294967296U);
+  EXPECT_EQ(measured.record->allocated_vcpus, 2U);
   EXPECT_EQ(host().log(), "");
 }
 
@@ -141,7 +141,7 @@ TEST_F(FakedInstance, WhoseProcessEndedUncleanlyIsZeroThoughItsTapIsThere) {
   proc().write(zombie);
   // What is pinned, in the fake, is the old file: only a new instance sees the new one.
   Instance fresh{host().host(), std::string{first_id}};
-  expect_stopped(fresh.sample().value());
+  expect_stopped(sample_of(fresh).value());
   EXPECT_EQ(host().log(), "");
 }
 
@@ -173,7 +173,7 @@ TEST_F(FakedInstance, ThatRestartedIsMeasuredByItsNewProcess) {
   record.pid = second.pid;
   record.start_time_ticks = second.start_time_ticks;
   data().write(record);
-  EXPECT_EQ(sample().cpu_seconds, 7 / ticks_per_second());
+  EXPECT_EQ(cpu_seconds(sample()), 7 / ticks_per_second());
 }
 
 TEST_F(FakedInstance, ThatRestartedUnderTheSamePidIsMeasuredByItsNewProcess) {
@@ -186,7 +186,7 @@ TEST_F(FakedInstance, ThatRestartedUnderTheSamePidIsMeasuredByItsNewProcess) {
   auto record = running();
   record.start_time_ticks = second.start_time_ticks;
   data().write(record);
-  EXPECT_EQ(sample().cpu_seconds, 7 / ticks_per_second());
+  EXPECT_EQ(cpu_seconds(sample()), 7 / ticks_per_second());
 }
 
 TEST_F(FakedInstance, ThatWasStoppedInBetweenGetsTheNewTap) {
@@ -197,9 +197,8 @@ TEST_F(FakedInstance, ThatWasStoppedInBetweenGetsTheNewTap) {
   sys().write(interface, 1, 2);
   data().write(running());
   const auto measured = sample();
-  ASSERT_TRUE(measured.network);
-  EXPECT_EQ(measured.network->rx_bytes, 2U);
-  EXPECT_EQ(measured.network->tx_bytes, 1U);
+  EXPECT_EQ(rx_bytes(measured), 2U);
+  EXPECT_EQ(tx_bytes(measured), 1U);
 }
 
 TEST_F(FakedInstance, WithoutItsTapFailsInItsNetworkOnlyAndIsLoggedOnce) {
@@ -207,9 +206,9 @@ TEST_F(FakedInstance, WithoutItsTapFailsInItsNetworkOnlyAndIsLoggedOnce) {
   for (int attempt = 0; attempt < 5; ++attempt) {
     const auto measured = sample();
     EXPECT_TRUE(measured.running);
-    EXPECT_EQ(measured.cpu_seconds, 2994 / ticks_per_second());
-    EXPECT_TRUE(measured.memory);
-    EXPECT_EQ(error_of(measured.network), ENODEV);
+    EXPECT_EQ(cpu_seconds(measured), 2994 / ticks_per_second());
+    EXPECT_TRUE(rss_bytes(measured));
+    EXPECT_EQ(error_of(rx_bytes(measured)), ENODEV);
   }
   EXPECT_EQ(host().logged_lines(), 1U) << host().log();
   EXPECT_NE(host().log().find(first_id), std::string::npos) << host().log();
@@ -218,11 +217,10 @@ TEST_F(FakedInstance, WithoutItsTapFailsInItsNetworkOnlyAndIsLoggedOnce) {
 
 TEST_F(FakedInstance, WhoseTapComesLateIsMeasuredThen) {
   sys().remove(interface);
-  ASSERT_EQ(error_of(sample().network), ENODEV);
+  ASSERT_EQ(error_of(rx_bytes(sample())), ENODEV);
   sys().write(interface, 1, 2);
   const auto measured = sample();
-  ASSERT_TRUE(measured.network);
-  EXPECT_EQ(measured.network->rx_bytes, 2U);
+  EXPECT_EQ(rx_bytes(measured), 2U);
 }
 
 TEST_F(FakedInstance, WithoutNetworkHasNoTrafficWhateverTapIsThere) {
@@ -231,9 +229,8 @@ TEST_F(FakedInstance, WithoutNetworkHasNoTrafficWhateverTapIsThere) {
   data().write(record);
   const auto measured = sample();
   EXPECT_TRUE(measured.running);
-  ASSERT_TRUE(measured.network);
-  EXPECT_EQ(measured.network->rx_bytes, 0U);
-  EXPECT_EQ(measured.network->tx_bytes, 0U);
+  EXPECT_EQ(rx_bytes(measured), 0U);
+  EXPECT_EQ(tx_bytes(measured), 0U);
 }
 
 TEST_F(FakedInstance, WhoseProcessCannotBeReadIsNotTakenForStopped) {
@@ -241,9 +238,9 @@ TEST_F(FakedInstance, WhoseProcessCannotBeReadIsNotTakenForStopped) {
   for (int attempt = 0; attempt < 3; ++attempt) {
     const auto measured = sample();
     EXPECT_TRUE(measured.running);
-    EXPECT_EQ(error_of(measured.cpu_seconds), EBADMSG);
-    EXPECT_EQ(error_of(measured.memory), EBADMSG);
-    EXPECT_TRUE(measured.network);
+    EXPECT_EQ(error_of(cpu_seconds(measured)), EBADMSG);
+    EXPECT_EQ(error_of(rss_bytes(measured)), EBADMSG);
+    EXPECT_TRUE(rx_bytes(measured));
   }
   EXPECT_EQ(host().logged_lines(), 2U) << host().log();  // once per part
 }
@@ -255,8 +252,8 @@ TEST_F(FakedInstance, WhoseProcessIsExitingFailsInItsMemoryOnly) {
   proc().write(exiting);
   const auto measured = sample();
   EXPECT_TRUE(measured.running);
-  EXPECT_EQ(measured.cpu_seconds, 2994 / ticks_per_second());
-  EXPECT_EQ(error_of(measured.memory), ESRCH);
+  EXPECT_EQ(cpu_seconds(measured), 2994 / ticks_per_second());
+  EXPECT_EQ(error_of(rss_bytes(measured)), ESRCH);
 }
 
 TEST_F(FakedInstance, WhoseMetadataBreaksIsStillMeasured) {
@@ -268,16 +265,16 @@ TEST_F(FakedInstance, WhoseMetadataBreaksIsStillMeasured) {
 TEST_F(FakedInstance, ThatIsRemovedIsGone) {
   ASSERT_TRUE(sample().running);
   data().remove(first_id);
-  EXPECT_EQ(error_of(instance().sample()), ENOENT);
+  EXPECT_EQ(error_of(sample_of(instance())), ENOENT);
 }
 
 TEST_F(FakedInstance, ThatIsNoInstanceIsNotThere) {
   data().write_text(first_id, metadata_json({.id = std::string{second_id}}));
-  EXPECT_EQ(error_of(instance().sample()), ENOENT);
+  EXPECT_EQ(error_of(sample_of(instance())), ENOENT);
   auto pending = running();
   pending.pending_delete_at = "2026-01-02T03:04:05Z";
   data().write(pending);
-  EXPECT_EQ(error_of(instance().sample()), ENOENT);
+  EXPECT_EQ(error_of(sample_of(instance())), ENOENT);
 }
 
 TEST_F(FakedInstance, IsMeasuredByManyAtOnceWhileItRestarts) {
@@ -289,10 +286,10 @@ TEST_F(FakedInstance, IsMeasuredByManyAtOnceWhileItRestarts) {
   for (int i = 0; i < count; ++i) {
     readers.emplace_back([&] {
       while (!done) {
-        const auto measured = instance().sample();
+        const auto measured = sample_of(instance());
         if (!measured ||
-            (measured->running && measured->cpu_seconds != 2994 / ticks_per_second()) ||
-            (!measured->running && measured->cpu_seconds != 0.0)) {
+            (measured->running && cpu_seconds(*measured) != 2994 / ticks_per_second()) ||
+            (!measured->running && cpu_seconds(*measured) != 0.0)) {
           ++wrong;
         }
       }
@@ -313,12 +310,11 @@ TEST(RealInstance, AgreesWithTheKernel) {
   host.data().write(running_record(first_id, process.pid(), socket));
   Instance instance{host.host(), std::string{first_id}};
   const auto before = cpu_ticks(process.pid());
-  const auto sample = instance.sample();
+  const auto sample = sample_of(instance);
   const auto after = cpu_ticks(process.pid());
   ASSERT_TRUE(sample) << sample.error().message();
   EXPECT_TRUE(sample->running);
-  ASSERT_TRUE(sample->cpu_seconds);
-  const auto ticks = *sample->cpu_seconds * static_cast<double>(::sysconf(_SC_CLK_TCK));
+  const auto ticks = cpu_seconds(*sample).value() * static_cast<double>(::sysconf(_SC_CLK_TCK));
   EXPECT_GE(ticks, static_cast<double>(before));
   EXPECT_LE(ticks, static_cast<double>(after));
 }
@@ -329,15 +325,15 @@ TEST(RealInstance, ThatIsKilledAndStartedAnewIsSeenByTheNextSample) {
   auto first = start_stand_in(socket);
   host.data().write(running_record(first_id, first.pid(), socket));
   Instance instance{host.host(), std::string{first_id}};
-  ASSERT_TRUE(instance.sample().value().running);
+  ASSERT_TRUE(sample_of(instance).value().running);
 
   first.send_signal(SIGKILL);
   ASSERT_TRUE(first.wait(std::chrono::seconds{10}));
-  expect_stopped(instance.sample().value());
+  expect_stopped(sample_of(instance).value());
 
   const auto second = start_stand_in(socket);
   host.data().write(running_record(first_id, second.pid(), socket));
-  EXPECT_TRUE(instance.sample().value().running);
+  EXPECT_TRUE(sample_of(instance).value().running);
   EXPECT_EQ(host.log(), "");
 }
 

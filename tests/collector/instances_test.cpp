@@ -17,6 +17,7 @@
 
 #include "tests/collector/error_of.hpp"
 #include "tests/collector/fake_kernel.hpp"
+#include "tests/collector/samples.hpp"
 #include "tests/collector/test_host.hpp"
 
 namespace hypeman::tests {
@@ -43,7 +44,7 @@ class InstancesTest : public ::testing::Test {
     const auto all = instances_.list().value();
     ids.reserve(all.size());
     for (const auto& found : all) {
-      ids.push_back(found.metadata->id);
+      ids.push_back(found.record->id);
     }
     return ids;
   }
@@ -51,7 +52,7 @@ class InstancesTest : public ::testing::Test {
   /// The ID of the instance that owns the name, or what is wrong.
   [[nodiscard]] std::string owner(std::string_view name) {
     const auto found = instances_.find_by_name(name);
-    return found ? found->metadata->id : found.error().message();
+    return found ? found->record->id : found.error().message();
   }
 
  private:
@@ -88,7 +89,7 @@ TEST_F(InstancesTest, AreFoundByIdOnly) {
   add(first_id, "web");
   const auto found = instances().find(first_id);
   ASSERT_TRUE(found);
-  EXPECT_EQ(found->metadata->id, first_id);
+  EXPECT_EQ(found->record->id, first_id);
   EXPECT_EQ(found->instance->id(), first_id);
   EXPECT_EQ(error_of(instances().find("web")), ENOENT);
   EXPECT_EQ(error_of(instances().find(first_id.substr(0, 8))), ENOENT);
@@ -295,7 +296,7 @@ TEST_F(InstancesTest, ManyMayAskWhileInstancesComeAndGo) {
     readers.emplace_back([&] {
       while (!done) {
         const auto found = instances().find_by_name("web");
-        if (!found || found->metadata->id != first_id || !instances().find(first_id) ||
+        if (!found || found->record->id != first_id || !instances().find(first_id) ||
             !instances().list()) {
           ++wrong;
         }
@@ -337,7 +338,7 @@ class ManyInstances : public ::testing::Test {
   [[nodiscard]] const FakeProc& proc() const { return proc_; }
   [[nodiscard]] const TestHost& host() const { return host_; }
   [[nodiscard]] std::vector<collector::Sample> samples() {
-    return instances_.running_samples().value();
+    return instances_.running_samples(all_sources).value();
   }
 
   static constexpr pid_t first_pid = 100000;
@@ -354,8 +355,8 @@ TEST_F(ManyInstances, AreSampledByIdEachWithItsOwnNumbersAndOnlyThoseThatRun) {
     ASSERT_EQ(all.size(), static_cast<std::size_t>(count / 2));
     for (std::size_t index = 0; index < all.size(); ++index) {
       const auto number = static_cast<int>(2 * index);
-      EXPECT_EQ(all[index].metadata->id, id(number));
-      EXPECT_EQ(all[index].cpu_seconds,
+      EXPECT_EQ(all[index].record->id, id(number));
+      EXPECT_EQ(cpu_seconds(all[index]),
                 (number + 994.0) / static_cast<double>(::sysconf(_SC_CLK_TCK)));
     }
   }
@@ -368,7 +369,7 @@ TEST_F(ManyInstances, LoseOnlyTheSampleOfTheOneThatHasEnded) {
   const auto all = samples();
   EXPECT_EQ(all.size(), static_cast<std::size_t>(count / 2 - 2));
   EXPECT_TRUE(std::ranges::none_of(
-      all, [](const auto& s) { return s.metadata->id == id(100) || s.metadata->id == id(102); }));
+      all, [](const auto& s) { return s.record->id == id(100) || s.record->id == id(102); }));
 }
 
 }  // namespace

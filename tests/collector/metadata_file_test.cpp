@@ -10,9 +10,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <string>
-#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -29,8 +29,13 @@ namespace filesystem = std::filesystem;
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20U;
 
-/// Longer than a file system may need to show a change in a file's times.
-constexpr std::chrono::milliseconds until_times_are_settled{4200};
+/// After this time a change shows in a file's times, on every file system.
+constexpr std::time_t settled_after = 4;
+
+MetadataFile metadata_file(const TestHost& host) {
+  return {host.host().data_dir.get(), *host.host().logger, host.host().clock,
+          std::string{first_id}};
+}
 
 /// An instance "web" in a data directory of its own.
 class MetadataFileTest : public ::testing::Test {
@@ -48,11 +53,12 @@ class MetadataFileTest : public ::testing::Test {
 
   /// The name in the current metadata, or what is wrong with it.
   [[nodiscard]] std::string name() {
-    const auto metadata = file_.current();
+    const auto metadata = file_.read();
     return metadata ? (*metadata)->name : metadata.error().message();
   }
-  [[nodiscard]] int error() { return error_of(file_.current()); }
+  [[nodiscard]] int error() { return error_of(file_.read()); }
   [[nodiscard]] MetadataFile& file() { return file_; }
+  void let_file_times_settle() { clock_offset_ += settled_after; }
 
   /// Nothing good was ever there: only what `make` puts in the place of metadata.json.
   template <class Make>
@@ -68,7 +74,10 @@ class MetadataFileTest : public ::testing::Test {
 
  private:
   TestHost host_;
-  MetadataFile file_{host_.host(), std::string{first_id}};
+  std::time_t clock_offset_ = 0;
+  collector::SecondsClock clock_ = [this] { return collector::seconds_now() + clock_offset_; };
+  MetadataFile file_{host_.host().data_dir.get(), *host_.host().logger, clock_,
+                     std::string{first_id}};
 };
 
 TEST_F(MetadataFileTest, ReadsWhatIsThere) {
@@ -101,10 +110,10 @@ TEST_F(MetadataFileTest, SeesARewriteWhoseModificationTimeIsSetBack) {
 }
 
 TEST_F(MetadataFileTest, ParsesAFileThatHasSettledOnlyOnce) {
-  std::this_thread::sleep_for(until_times_are_settled);
-  const auto first = file().current();
+  let_file_times_settle();
+  const auto first = file().read();
   ASSERT_TRUE(first);
-  const auto second = file().current();
+  const auto second = file().read();
   ASSERT_TRUE(second);
   EXPECT_EQ(first->get(), second->get());
 
@@ -115,7 +124,7 @@ TEST_F(MetadataFileTest, ParsesAFileThatHasSettledOnlyOnce) {
 }
 
 TEST_F(MetadataFileTest, ASettledFileIsStillThereInTheGapOfAForkAndGoneAfterIt) {
-  std::this_thread::sleep_for(until_times_are_settled);
+  let_file_times_settle();
   ASSERT_EQ(name(), "web");
   const auto renamed = directory().string() + ".fork-bak.1767323045123456789";
   filesystem::rename(directory(), renamed);
@@ -343,8 +352,8 @@ TEST_F(MetadataFileDevice, IsNotOpened) {
   filesystem::create_directory(host.data().instance(first_id));
   const dev_t device = makedev(1, 5);  // /dev/zero, which has no end
   ASSERT_EQ(::mknod(host.data().metadata(first_id).c_str(), S_IFCHR | 0644, device), 0);
-  MetadataFile file{host.host(), std::string{first_id}};
-  EXPECT_EQ(error_of(file.current()), EBADMSG);
+  auto file = metadata_file(host);
+  EXPECT_EQ(error_of(file.read()), EBADMSG);
   EXPECT_EQ(host.logged_lines(), 1U);
 }
 
@@ -368,24 +377,24 @@ TEST_F(UnreadableMetadataFile, FailsWithTheReasonAndIsLoggedOnce) {
   const TestHost host;
   host.data().write({.id = std::string{first_id}});
   filesystem::permissions(host.data().metadata(first_id), filesystem::perms::none);
-  MetadataFile file{host.host(), std::string{first_id}};
+  auto file = metadata_file(host);
   {
     const ActAsNobody unprivileged;
-    EXPECT_EQ(error_of(file.current()), EACCES);
-    EXPECT_EQ(error_of(file.current()), EACCES);
+    EXPECT_EQ(error_of(file.read()), EACCES);
+    EXPECT_EQ(error_of(file.read()), EACCES);
   }
   EXPECT_EQ(host.logged_lines(), 1U) << host.log();
-  EXPECT_EQ(error_of(file.current()), 0) << "readable again";
+  EXPECT_EQ(error_of(file.read()), 0) << "readable again";
 }
 
 TEST_F(UnreadableMetadataFile, KeepsItsLastGoodForm) {
   const TestHost host;
   host.data().write({.id = std::string{first_id}, .name = "web"});
-  MetadataFile file{host.host(), std::string{first_id}};
-  ASSERT_TRUE(file.current());
+  auto file = metadata_file(host);
+  ASSERT_TRUE(file.read());
   filesystem::permissions(host.data().metadata(first_id), filesystem::perms::none);
   const ActAsNobody unprivileged;
-  const auto metadata = file.current();
+  const auto metadata = file.read();
   ASSERT_TRUE(metadata) << metadata.error().message();
   EXPECT_EQ((*metadata)->name, "web");
 }
@@ -393,15 +402,15 @@ TEST_F(UnreadableMetadataFile, KeepsItsLastGoodForm) {
 TEST_F(UnreadableMetadataFile, ADirectoryThatCannotBeSearchedIsNoDeletion) {
   const TestHost host;
   host.data().write({.id = std::string{first_id}, .name = "web"});
-  MetadataFile file{host.host(), std::string{first_id}};
-  ASSERT_TRUE(file.current());
+  auto file = metadata_file(host);
+  ASSERT_TRUE(file.read());
   filesystem::permissions(host.data().instance(first_id), filesystem::perms::none);
   const ActAsNobody unprivileged;
-  EXPECT_EQ(error_of(file.current()), 0);
+  EXPECT_EQ(error_of(file.read()), 0);
 }
 
 TEST_F(MetadataFileTest, ASettledDirectoryThatBecomesASymlinkIsNoInstance) {
-  std::this_thread::sleep_for(until_times_are_settled);
+  let_file_times_settle();
   ASSERT_EQ(name(), "web");
   const auto elsewhere = data().path() / "elsewhere";
   filesystem::rename(directory(), elsewhere);

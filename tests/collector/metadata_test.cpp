@@ -19,7 +19,7 @@ using collector::parse_metadata;
 using namespace std::chrono_literals;
 
 constexpr std::string_view id = "qilviffnqzck2jrim1x6s2b1";
-constexpr auto unknown_time = collector::CreationTime::max();
+constexpr auto unknown_time = collector::VmRecord::CreationTime::max();
 
 constexpr std::string_view old_form = R"({
   "Id": "qilviffnqzck2jrim1x6s2b1",
@@ -69,52 +69,52 @@ std::string with(std::string_view members) {
 }
 
 auto since_epoch_of(const Metadata& metadata) {
-  return metadata.created_at.time_since_epoch();
+  return metadata.record.created_at.time_since_epoch();
 }
 
 TEST(Metadata, ReadsTheOldForm) {
   const auto metadata = parse_metadata(old_form);
   ASSERT_TRUE(metadata) << metadata.error();
-  EXPECT_EQ(metadata->id, id);
-  EXPECT_EQ(metadata->name, "my-web-server");
-  EXPECT_EQ(metadata->allocated_memory_bytes, 4294967296U);
-  EXPECT_EQ(metadata->allocated_vcpus, 2U);
-  EXPECT_TRUE(metadata->network_enabled);
+  EXPECT_EQ(metadata->record.id, id);
+  EXPECT_EQ(metadata->record.name, "my-web-server");
+  EXPECT_EQ(metadata->record.allocated_memory_bytes, 4294967296U);
+  EXPECT_EQ(metadata->record.allocated_vcpus, 2U);
+  EXPECT_EQ(metadata->record.tap, "hype-qilviffn");
   EXPECT_FALSE(metadata->pending_delete);
   EXPECT_EQ(since_epoch_of(*metadata), 1748773230s + 123456us);
-  ASSERT_TRUE(metadata->process);
-  EXPECT_EQ(metadata->process->pid, 2077);
-  EXPECT_EQ(metadata->process->start_time_ticks, 0U);
-  EXPECT_EQ(metadata->process->boot_id, "");
-  EXPECT_EQ(metadata->process->socket_path,
+  ASSERT_TRUE(metadata->record.process);
+  EXPECT_EQ(metadata->record.process->pid, 2077);
+  EXPECT_EQ(metadata->record.process->start_time_ticks, 0U);
+  EXPECT_EQ(metadata->record.process->boot_id, "");
+  EXPECT_EQ(metadata->record.process->socket_path,
             "/var/lib/hypeman/guests/qilviffnqzck2jrim1x6s2b1/ch.sock");
 }
 
 TEST(Metadata, ReadsTheNewForm) {
   const auto metadata = parse_metadata(new_form);
   ASSERT_TRUE(metadata) << metadata.error();
-  EXPECT_EQ(metadata->id, id);
-  EXPECT_EQ(metadata->allocated_memory_bytes, 4294967296U);
-  EXPECT_EQ(metadata->allocated_vcpus, 4U);
-  EXPECT_FALSE(metadata->network_enabled);
+  EXPECT_EQ(metadata->record.id, id);
+  EXPECT_EQ(metadata->record.allocated_memory_bytes, 4294967296U);
+  EXPECT_EQ(metadata->record.allocated_vcpus, 4U);
+  EXPECT_EQ(metadata->record.tap, "");
   EXPECT_FALSE(metadata->pending_delete);
   EXPECT_EQ(since_epoch_of(*metadata), 1767315845s);
-  ASSERT_TRUE(metadata->process);
-  EXPECT_EQ(metadata->process->pid, 4194304);
-  EXPECT_EQ(metadata->process->start_time_ticks, UINT64_MAX);
-  EXPECT_EQ(metadata->process->boot_id, "2f1c9cb8-0c54-4b5c-9a3e-5a1d3f3f0c11");
+  ASSERT_TRUE(metadata->record.process);
+  EXPECT_EQ(metadata->record.process->pid, 4194304);
+  EXPECT_EQ(metadata->record.process->start_time_ticks, UINT64_MAX);
+  EXPECT_EQ(metadata->record.process->boot_id, "2f1c9cb8-0c54-4b5c-9a3e-5a1d3f3f0c11");
 }
 
 TEST(Metadata, OnlyTheIdIsRequired) {
   const auto metadata = parse_metadata(R"({"Id":"qilviffnqzck2jrim1x6s2b1"})");
   ASSERT_TRUE(metadata) << metadata.error();
-  EXPECT_EQ(metadata->name, "");
-  EXPECT_EQ(metadata->allocated_memory_bytes, 0U);
-  EXPECT_EQ(metadata->allocated_vcpus, 0U);
-  EXPECT_FALSE(metadata->network_enabled);
+  EXPECT_EQ(metadata->record.name, "");
+  EXPECT_EQ(metadata->record.allocated_memory_bytes, 0U);
+  EXPECT_EQ(metadata->record.allocated_vcpus, 0U);
+  EXPECT_EQ(metadata->record.tap, "");
   EXPECT_FALSE(metadata->pending_delete);
-  EXPECT_FALSE(metadata->process);
-  EXPECT_EQ(metadata->created_at, unknown_time);
+  EXPECT_FALSE(metadata->record.process);
+  EXPECT_EQ(metadata->record.created_at, unknown_time);
 }
 
 TEST(Metadata, NullIsAsGoodAsAbsent) {
@@ -124,12 +124,12 @@ TEST(Metadata, NullIsAsGoodAsAbsent) {
               "HypervisorBootID": null, "SocketPath": null, "CreatedAt": null,
               "PendingDeleteAt": null)"));
   ASSERT_TRUE(metadata) << metadata.error();
-  EXPECT_EQ(metadata->name, "");
-  EXPECT_EQ(metadata->allocated_memory_bytes, 0U);
-  EXPECT_FALSE(metadata->network_enabled);
+  EXPECT_EQ(metadata->record.name, "");
+  EXPECT_EQ(metadata->record.allocated_memory_bytes, 0U);
+  EXPECT_EQ(metadata->record.tap, "");
   EXPECT_FALSE(metadata->pending_delete);
-  EXPECT_FALSE(metadata->process);
-  EXPECT_EQ(metadata->created_at, unknown_time);
+  EXPECT_FALSE(metadata->record.process);
+  EXPECT_EQ(metadata->record.created_at, unknown_time);
 }
 
 TEST(Metadata, WithoutAnIdThereIsNoInstance) {
@@ -157,8 +157,8 @@ TEST(Metadata, UnknownKeysAreSkippedWhateverTheyHold) {
                                          R"(, "Id": "qilviffnqzck2jrim1x6s2b1", "After": )" +
                                          value + R"(, "Size": 7})");
     ASSERT_TRUE(metadata) << value << ": " << metadata.error();
-    EXPECT_EQ(metadata->id, id);
-    EXPECT_EQ(metadata->allocated_memory_bytes, 7U) << value;
+    EXPECT_EQ(metadata->record.id, id);
+    EXPECT_EQ(metadata->record.allocated_memory_bytes, 7U) << value;
   }
 }
 
@@ -169,19 +169,19 @@ TEST(Metadata, KeysOfNestedObjectsAreNotOurs) {
           "List": [{"Id": "other", "HypervisorPID": 1}, "Name", "other"],
           "Id": "qilviffnqzck2jrim1x6s2b1"})");
   ASSERT_TRUE(metadata) << metadata.error();
-  EXPECT_EQ(metadata->id, id);
-  EXPECT_EQ(metadata->name, "");
-  EXPECT_EQ(metadata->allocated_memory_bytes, 0U);
+  EXPECT_EQ(metadata->record.id, id);
+  EXPECT_EQ(metadata->record.name, "");
+  EXPECT_EQ(metadata->record.allocated_memory_bytes, 0U);
   EXPECT_FALSE(metadata->pending_delete);
-  EXPECT_FALSE(metadata->network_enabled);
-  EXPECT_FALSE(metadata->process);
+  EXPECT_EQ(metadata->record.tap, "");
+  EXPECT_FALSE(metadata->record.process);
 }
 
 TEST(Metadata, KeysAreCaseSensitiveAndWhole) {
   const auto metadata =
       parse_metadata(with(R"("name": "a", "NAME": "b", "Name2": "c", "Nam": "d", "": "e")"));
   ASSERT_TRUE(metadata) << metadata.error();
-  EXPECT_EQ(metadata->name, "");
+  EXPECT_EQ(metadata->record.name, "");
 }
 
 TEST(Metadata, AnotherTypeThanTheKeysOwnIsRefused) {
@@ -218,8 +218,8 @@ TEST(Metadata, MemoryMayBeAsLargeAsTheApiCanSay) {
   const auto metadata =
       parse_metadata(with(R"("Size": 9223372036854775806, "HotplugSize": 1, "Vcpus": 9999)"));
   ASSERT_TRUE(metadata) << metadata.error();
-  EXPECT_EQ(metadata->allocated_memory_bytes, 9223372036854775807U);
-  EXPECT_EQ(metadata->allocated_vcpus, 9999U);
+  EXPECT_EQ(metadata->record.allocated_memory_bytes, 9223372036854775807U);
+  EXPECT_EQ(metadata->record.allocated_vcpus, 9999U);
 }
 
 TEST(Metadata, MemoryDoesNotWrapAround) {
@@ -239,7 +239,7 @@ TEST(Metadata, APidThatNoKernelGivesIsRefused) {
 TEST(Metadata, PidZeroIsNotRunning) {
   const auto metadata = parse_metadata(with(R"("HypervisorPID": 0, "HypervisorStartTime": 5)"));
   ASSERT_TRUE(metadata) << metadata.error();
-  EXPECT_FALSE(metadata->process);
+  EXPECT_FALSE(metadata->record.process);
 }
 
 TEST(Metadata, NumbersThatNoDoubleHoldsAreNoTrap) {
@@ -253,7 +253,7 @@ TEST(Metadata, DeepNestingIsNoTrap) {
   const auto arrays = std::string(levels, '[') + std::string(levels, ']');
   const auto metadata = parse_metadata(with("\"Deep\": " + arrays + R"(, "Name": "web")"));
   ASSERT_TRUE(metadata) << metadata.error();
-  EXPECT_EQ(metadata->name, "web");
+  EXPECT_EQ(metadata->record.name, "web");
 
   std::string objects;
   for (std::size_t level = 0; level < levels; ++level) {
@@ -270,9 +270,9 @@ TEST(Metadata, TheLastOfDuplicateKeysWins) {
       R"({"Id": "other", "Name": "a", "Size": 1, "Id": "qilviffnqzck2jrim1x6s2b1", "Name": "b",
           "Size": 2})");
   ASSERT_TRUE(metadata) << metadata.error();
-  EXPECT_EQ(metadata->id, id);
-  EXPECT_EQ(metadata->name, "b");
-  EXPECT_EQ(metadata->allocated_memory_bytes, 2U);
+  EXPECT_EQ(metadata->record.id, id);
+  EXPECT_EQ(metadata->record.name, "b");
+  EXPECT_EQ(metadata->record.allocated_memory_bytes, 2U);
 }
 
 TEST(Metadata, ADuplicateThatIsBadIsRefusedAsWell) {
@@ -300,13 +300,13 @@ TEST(Metadata, EscapedCharactersOfNamesAreKept) {
   const auto metadata = parse_metadata(with(R"("Name": "a\u0000b\n\"\\\u00e9\ud83d\ude00")"));
   ASSERT_TRUE(metadata) << metadata.error();
   using namespace std::string_literals;
-  EXPECT_EQ(metadata->name, "a\0b\n\"\\\u00e9\U0001F600"s);
+  EXPECT_EQ(metadata->record.name, "a\0b\n\"\\\u00e9\U0001F600"s);
 }
 
 TEST(Metadata, NamesMayHaveUpTo255Bytes) {
   const auto metadata = parse_metadata(with(R"("Name": ")" + std::string(255, 'n') + "\""));
   ASSERT_TRUE(metadata) << metadata.error();
-  EXPECT_EQ(metadata->name, std::string(255, 'n'));
+  EXPECT_EQ(metadata->record.name, std::string(255, 'n'));
   EXPECT_FALSE(parse_metadata(with(R"("Name": ")" + std::string(256, 'n') + "\"")));
   // Bytes, not characters.
   std::string accented;
@@ -416,7 +416,7 @@ TEST(MetadataCreatedAt, IsUnknownWhenItIsNonsense) {
         "2026-01-02T03:04:05 UTC"}) {
     const auto metadata = parse_metadata(with(R"("CreatedAt": ")" + std::string{text} + "\""));
     ASSERT_TRUE(metadata) << text << ": " << metadata.error();
-    EXPECT_EQ(metadata->created_at, unknown_time) << text;
+    EXPECT_EQ(metadata->record.created_at, unknown_time) << text;
   }
 }
 
@@ -424,6 +424,19 @@ TEST(MetadataPendingDelete, IsSetByAnyTime) {
   const auto metadata = parse_metadata(with(R"("PendingDeleteAt": "2026-01-02T03:04:05Z")"));
   ASSERT_TRUE(metadata) << metadata.error();
   EXPECT_TRUE(metadata->pending_delete);
+}
+
+TEST(TapName, IsTheFirstEightCharactersOfTheId) {
+  EXPECT_EQ(collector::tap_name("qilviffnqzck2jrim1x6s2b1"), "hype-qilviffn");
+  EXPECT_EQ(collector::tap_name("qilviffn"), "hype-qilviffn");
+}
+
+TEST(TapName, IsTheWholeOfAShortId) {
+  EXPECT_EQ(collector::tap_name("ab"), "hype-ab");
+}
+
+TEST(TapName, IsLowerCase) {
+  EXPECT_EQ(collector::tap_name("QilVIFFNqzck"), "hype-qilviffn");
 }
 
 TEST(MetadataPendingDelete, IsNotSetByNullOrNothing) {
@@ -436,7 +449,7 @@ TEST(MetadataPendingDelete, IsNotSetByNullOrNothing) {
 
 TEST(MetadataCreatedAt, OutsideTheRangeOfNanosecondsDoesNotWrapAround) {
   const auto created_at = [](const std::string& text) {
-    return parse_metadata(with(R"("CreatedAt": ")" + text + '"')).value().created_at;
+    return parse_metadata(with(R"("CreatedAt": ")" + text + '"')).value().record.created_at;
   };
   const auto then = created_at("2026-01-02T03:04:05Z");
   // Go's zero time: older than everything, or unknown and so younger, but no time in between.
@@ -459,7 +472,7 @@ TEST(Metadata, ANulDoesNotEndTheText) {
 TEST(Metadata, ANullAfterAPidTakesItBackAsInHypemansDecoder) {
   const auto metadata = parse_metadata(with(R"("HypervisorPID": 5, "HypervisorPID": null)"));
   ASSERT_TRUE(metadata) << metadata.error();
-  EXPECT_FALSE(metadata->process);
+  EXPECT_FALSE(metadata->record.process);
 }
 
 TEST(MetadataCreatedAt, IsUnknownInFormsThatRfc3339DoesNotHave) {
@@ -470,8 +483,8 @@ TEST(MetadataCreatedAt, IsUnknownInFormsThatRfc3339DoesNotHave) {
         "2026-01-02T03:04:05.Z", "2026-01-02T24:00:00Z"}) {
     const auto metadata = parse_metadata(with(R"("CreatedAt": ")" + std::string{text} + '"'));
     ASSERT_TRUE(metadata);
-    EXPECT_EQ(metadata->created_at, unknown_time)
-        << text << " = " << metadata->created_at.time_since_epoch().count();
+    EXPECT_EQ(metadata->record.created_at, unknown_time)
+        << text << " = " << metadata->record.created_at.time_since_epoch().count();
   }
 }
 

@@ -19,8 +19,8 @@ TEST(Procfs, KnowsTheBootAndTheUnitsOfThisMachine) {
   const auto procfs = Procfs::open("/proc");
   ASSERT_TRUE(procfs) << procfs.error().message();
   EXPECT_EQ(procfs->boot_id, current_boot_id());
-  EXPECT_EQ(procfs->ticks_per_second, static_cast<double>(::sysconf(_SC_CLK_TCK)));
-  EXPECT_EQ(procfs->page_size, static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
+  EXPECT_EQ(procfs->units.ticks_per_second, static_cast<double>(::sysconf(_SC_CLK_TCK)));
+  EXPECT_EQ(procfs->units.page_size, static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
 }
 
 TEST(Procfs, TakesTheBootFromTheRootItIsGiven) {

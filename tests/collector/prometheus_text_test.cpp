@@ -43,7 +43,7 @@ bool has_series(const std::string& text, const std::string& name) {
 }
 
 Sample sample_of(const std::string& id, const std::string& name) {
-  auto metadata = documented_metadata();
+  auto metadata = documented_record();
   metadata.id = id;
   metadata.name = name;
   return documented_sample(metadata);
@@ -105,7 +105,8 @@ TEST(PrometheusText, OfNoInstancesStillSaysHowManyThereAre) {
 
 TEST(PrometheusText, LeavesOutWhatCouldNotBeMeasuredAndKeepsTheRest) {
   auto sample = documented_sample();
-  sample.network = failure(ENODEV);
+  sample.tap_rx_bytes = failure(ENODEV);
+  sample.tap_tx_bytes = failure(ENODEV);
   auto text = prometheus_text({sample});
   EXPECT_FALSE(has_series(text, "hypeman_vm_network_rx_bytes_total"));
   EXPECT_FALSE(has_series(text, "hypeman_vm_network_tx_bytes_total"));
@@ -113,8 +114,8 @@ TEST(PrometheusText, LeavesOutWhatCouldNotBeMeasuredAndKeepsTheRest) {
   EXPECT_TRUE(has_line(text, "hypeman_vm_metrics_instances_observed 1"));
 
   sample = documented_sample();
-  sample.cpu_seconds = failure(EIO);
-  sample.memory = failure(EIO);
+  sample.stat = failure(EIO);
+  sample.statm = failure(EIO);
   text = prometheus_text({sample});
   EXPECT_FALSE(has_series(text, "hypeman_vm_cpu_seconds_total"));
   EXPECT_FALSE(has_series(text, "hypeman_vm_memory_rss_bytes"));
@@ -150,8 +151,8 @@ TEST(PrometheusText, TellsInstancesOfTheSameNameApart) {
 
 TEST(PrometheusText, ShowsCountersBeyond32BitsInFull) {
   auto sample = documented_sample();
-  sample.network =
-      collector::NetworkTraffic{.rx_bytes = 18446744073709551615U, .tx_bytes = 4294967296};
+  sample.tap_tx_bytes = 18446744073709551615U;
+  sample.tap_rx_bytes = 4294967296;
   const auto text = prometheus_text({sample});
   EXPECT_NE(text.find("} 18446744073709551615\n"), std::string::npos);
   EXPECT_NE(text.find("} 4294967296\n"), std::string::npos);

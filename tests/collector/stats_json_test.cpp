@@ -1,6 +1,8 @@
 #include "collector/statistics/stats_json.hpp"
 
+#include <cerrno>
 #include <cstdint>
+#include <regex>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -21,18 +23,23 @@ std::string stats_json(const Sample& sample) {
   return text;
 }
 
+/// The text without the spaces at the ends of its lines.
+std::string without_padding(const Sample& sample) {
+  return std::regex_replace(stats_json(sample), std::regex{" +\n"}, "\n");
+}
+
 /// The name as a JSON reader gets it out of stats.json.
 std::string name_through_json(const std::string& name) {
-  auto metadata = documented_metadata();
-  metadata.name = name;
-  return nlohmann::json::parse(stats_json(documented_sample(metadata)))
+  auto record = documented_record();
+  record.name = name;
+  return nlohmann::json::parse(stats_json(documented_sample(record)))
       .at("instance_name")
       .get<std::string>();
 }
 
 // The documentation rounds the ratio of its example to 0.103; the API does not.
-TEST(StatsJson, IsTheDocumentedExampleByteForByte) {
-  EXPECT_EQ(stats_json(documented_sample()), R"({
+TEST(StatsJson, IsTheDocumentedExampleLineForLine) {
+  EXPECT_EQ(without_padding(documented_sample()), R"({
   "allocated_memory_bytes": 4294967296,
   "allocated_vcpus": 2,
   "cpu_seconds": 29.94,
@@ -48,9 +55,9 @@ TEST(StatsJson, IsTheDocumentedExampleByteForByte) {
 }
 
 TEST(StatsJson, HasNoRatioWhenNothingIsAllocated) {
-  auto metadata = documented_metadata();
-  metadata.allocated_memory_bytes = 0;
-  EXPECT_EQ(stats_json(documented_sample(metadata)), R"({
+  auto record = documented_record();
+  record.allocated_memory_bytes = 0;
+  EXPECT_EQ(without_padding(documented_sample(record)), R"({
   "allocated_memory_bytes": 0,
   "allocated_vcpus": 2,
   "cpu_seconds": 29.94,
@@ -67,10 +74,11 @@ TEST(StatsJson, HasNoRatioWhenNothingIsAllocated) {
 TEST(StatsJson, AStoppedInstanceKeepsItsAllocationsAndIsZeroOtherwise) {
   auto sample = documented_sample();
   sample.running = false;
-  sample.cpu_seconds = 0.0;
-  sample.memory = collector::MemoryUsage{};
-  sample.network = collector::NetworkTraffic{};
-  EXPECT_EQ(stats_json(sample), R"({
+  sample.stat = collector::ProcPidStat{};
+  sample.statm = collector::ProcPidStatm{};
+  sample.tap_rx_bytes = 0;
+  sample.tap_tx_bytes = 0;
+  EXPECT_EQ(without_padding(sample), R"({
   "allocated_memory_bytes": 4294967296,
   "allocated_vcpus": 2,
   "cpu_seconds": 0,
@@ -87,7 +95,8 @@ TEST(StatsJson, AStoppedInstanceKeepsItsAllocationsAndIsZeroOtherwise) {
 
 TEST(StatsJson, WhatCannotBeReadIsZeroAndTheRestIsNot) {
   auto sample = documented_sample();
-  sample.network = failure(ENODEV);
+  sample.tap_rx_bytes = failure(ENODEV);
+  sample.tap_tx_bytes = failure(ENODEV);
   auto json = nlohmann::json::parse(stats_json(sample));
   EXPECT_EQ(json.at("network_rx_bytes"), 0);
   EXPECT_EQ(json.at("network_tx_bytes"), 0);
@@ -95,8 +104,8 @@ TEST(StatsJson, WhatCannotBeReadIsZeroAndTheRestIsNot) {
   EXPECT_EQ(json.at("cpu_seconds"), 29.94);
 
   sample = documented_sample();
-  sample.cpu_seconds = failure(ESRCH);
-  sample.memory = failure(ESRCH);
+  sample.stat = failure(ESRCH);
+  sample.statm = failure(ESRCH);
   json = nlohmann::json::parse(stats_json(sample));
   EXPECT_EQ(json.size(), 10U);
   EXPECT_EQ(json.at("cpu_seconds"), 0);
@@ -116,20 +125,51 @@ TEST(StatsJson, NamesThatNeedEscapingReadBackTheSame) {
 }
 
 TEST(StatsJson, ControlCharactersAreEscaped) {
-  auto metadata = documented_metadata();
-  metadata.name = "two\nlines";
-  EXPECT_NE(stats_json(documented_sample(metadata)).find(R"("instance_name": "two\nlines",)"),
+  auto record = documented_record();
+  record.name = "two\nlines";
+  EXPECT_NE(stats_json(documented_sample(record)).find(R"("instance_name": "two\nlines",)"),
             std::string::npos);
 }
 
 TEST(StatsJson, LargeNumbersAreExact) {
   auto sample = documented_sample();
-  sample.network = collector::NetworkTraffic{.rx_bytes = 9007199254740993, .tx_bytes = UINT64_MAX};
-  sample.cpu_seconds = 31536000.01;
+  sample.tap_tx_bytes = 9007199254740993;
+  sample.tap_rx_bytes = UINT64_MAX;
+  sample.stat->user_ticks = 3153600001 - sample.stat->system_ticks;
   const auto text = stats_json(sample);
   EXPECT_NE(text.find("\"network_rx_bytes\": 9007199254740993,"), std::string::npos) << text;
   EXPECT_NE(text.find("\"network_tx_bytes\": 18446744073709551615,"), std::string::npos) << text;
   EXPECT_NE(text.find("\"cpu_seconds\": 31536000.01,"), std::string::npos) << text;
+}
+
+TEST(StatsJson, HasTheSameSizeWhateverTheNumbersAre) {
+  auto small = documented_sample();
+  small.stat->user_ticks = 0;
+  small.stat->system_ticks = 1;
+  small.statm->resident_pages = 0;
+  small.tap_rx_bytes = failure(ENODEV);
+  auto large = documented_sample();
+  large.stat->user_ticks = UINT64_MAX / 3;
+  large.statm->resident_pages = 1;
+  large.statm->size_pages = UINT64_MAX / 4096;
+  large.tap_rx_bytes = UINT64_MAX;
+  large.tap_tx_bytes = UINT64_MAX;
+  EXPECT_EQ(stats_json(small).size(), stats_json(documented_sample()).size());
+  EXPECT_EQ(stats_json(large).size(), stats_json(documented_sample()).size());
+}
+
+TEST(StatsJson, NoRatioIsLongerThanItsPadding) {
+  for (const std::uint64_t allocated :
+       {std::uint64_t{1}, std::uint64_t{3}, std::uint64_t{4294967297}, std::uint64_t{INT64_MAX}}) {
+    for (const std::uint64_t pages : {std::uint64_t{1}, std::uint64_t{7}, UINT64_MAX / 4096}) {
+      auto record = documented_record();
+      record.allocated_memory_bytes = allocated;
+      auto sample = documented_sample(record);
+      const auto size = stats_json(sample).size();
+      sample.statm->resident_pages = pages;
+      EXPECT_EQ(stats_json(sample).size(), size) << allocated << ' ' << pages;
+    }
+  }
 }
 
 TEST(StatsJson, AppendsToWhatIsThere) {

@@ -1,6 +1,8 @@
 #include "fs/tree/instance_file.hpp"
 
+#include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,7 +32,7 @@ std::string render(std::string_view name, const Sample& sample) {
 
 TEST(InstanceFile, TheyAreTheDocumentedFieldsAndStatsJson) {
   std::vector<std::string_view> names;
-  for (std::size_t index = 0; index < InstanceFile::count; ++index) {
+  for (std::size_t index = 0; index < InstanceFile::count(); ++index) {
     names.push_back(InstanceFile{index}.name());
   }
   EXPECT_EQ(names, (std::vector<std::string_view>{
@@ -40,7 +42,7 @@ TEST(InstanceFile, TheyAreTheDocumentedFieldsAndStatsJson) {
 }
 
 TEST(InstanceFile, EachIsFoundByItsName) {
-  for (std::size_t index = 0; index < InstanceFile::count; ++index) {
+  for (std::size_t index = 0; index < InstanceFile::count(); ++index) {
     const auto found = InstanceFile::named(InstanceFile{index}.name());
     ASSERT_TRUE(found);
     EXPECT_EQ(found->index(), index);
@@ -57,12 +59,12 @@ TEST(InstanceFile, NothingElseIsFound) {
 }
 
 TEST(InstanceFile, OnlyTheRatioNeedsAllocatedMemory) {
-  auto nothing_allocated = documented_metadata();
+  auto nothing_allocated = documented_record();
   nothing_allocated.allocated_memory_bytes = 0;
-  for (std::size_t index = 0; index < InstanceFile::count; ++index) {
+  for (std::size_t index = 0; index < InstanceFile::count(); ++index) {
     const InstanceFile each{index};
-    EXPECT_TRUE(each.exists(documented_metadata())) << each.name();
-    EXPECT_EQ(each.exists(nothing_allocated), each.name() != "memory_utilization_ratio")
+    EXPECT_TRUE(each.is_in(documented_record())) << each.name();
+    EXPECT_EQ(each.is_in(nothing_allocated), each.name() != "memory_utilization_ratio")
         << each.name();
   }
 }
@@ -89,17 +91,39 @@ TEST(InstanceFile, StatsJsonIsTheWholeObject) {
 
 TEST(InstanceFile, AFieldThatCannotBeReadFailsAndStatsJsonDoesNot) {
   auto sample = documented_sample();
-  sample.network = failure(ENODEV);
+  sample.tap_rx_bytes = failure(ENODEV);
+  sample.tap_tx_bytes = failure(ENODEV);
   EXPECT_EQ(render("network_rx_bytes", sample), "No such device");
   EXPECT_EQ(render("network_tx_bytes", sample), "No such device");
   EXPECT_EQ(render("cpu_seconds", sample), "29.94\n");
-  EXPECT_NE(render("stats.json", sample).find("\"network_rx_bytes\": 0,"), std::string::npos);
+  EXPECT_NE(render("stats.json", sample).find("\"network_rx_bytes\": 0"), std::string::npos);
+}
+
+TEST(InstanceFile, TheSizeOfStatsJsonFollowsFromTheRecord) {
+  auto busy = documented_sample();
+  busy.stat->user_ticks = UINT64_MAX / 3;
+  busy.statm->resident_pages = 1;
+  busy.tap_rx_bytes = UINT64_MAX;
+  auto unreadable = documented_sample();
+  unreadable.tap_tx_bytes = failure(ENODEV);
+  collector::Sample stopped{.record = busy.record};
+  for (const auto& sample : {documented_sample(), busy, unreadable, stopped}) {
+    EXPECT_EQ(file("stats.json").size_by_record(sample.record),
+              render("stats.json", sample).size());
+  }
+}
+
+TEST(InstanceFile, TheSizeOfAMeasuredNumberDoesNot) {
+  const auto record = documented_sample().record;
+  EXPECT_EQ(file("cpu_seconds").size_by_record(record), std::nullopt);
+  EXPECT_EQ(file("instance_name").size_by_record(record),
+            render("instance_name", documented_sample()).size());
 }
 
 TEST(InstanceFile, AWildNameStaysOneLine) {
-  auto metadata = documented_metadata();
-  metadata.name = "two\nlines";
-  EXPECT_EQ(render("instance_name", documented_sample(metadata)), "two\\012lines\n");
+  auto record = documented_record();
+  record.name = "two\nlines";
+  EXPECT_EQ(render("instance_name", documented_sample(record)), "two\\012lines\n");
 }
 
 }  // namespace

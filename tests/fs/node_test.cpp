@@ -7,7 +7,6 @@
 #include <set>
 #include <string>
 #include <thread>
-#include <variant>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -15,41 +14,49 @@
 namespace hypeman::tests {
 namespace {
 
-using fs::ByNameNode;
-using fs::FileNode;
+using fs::file_node;
 using fs::Inode;
 using fs::InstanceFile;
-using fs::InstanceNode;
-using fs::LinkNode;
-using fs::MetricsNode;
 using fs::Node;
 using fs::NodeTable;
-using fs::RootNode;
+using fs::Row;
 
 const std::string id = "qilviffnqzck2jrim1x6s2b1";
 
-/// Every node that has to do with a text, as an ID and as a name.
-std::vector<Node> nodes_of(const std::string& text) {
-  std::vector<Node> nodes{InstanceNode{text}, LinkNode{text}};
-  for (std::size_t index = 0; index < InstanceFile::count; ++index) {
-    nodes.emplace_back(FileNode{text, InstanceFile{index}});
+Node fixed(Row row) {
+  return {.row = row};
+}
+Node instance(const std::string& of) {
+  return {.row = Row::instance, .key = of};
+}
+Node link(const std::string& name) {
+  return {.row = Row::link, .key = name};
+}
+
+/// Every node with this key, as an ID and as a name.
+std::vector<Node> nodes_of(const std::string& key) {
+  std::vector<Node> nodes{instance(key), link(key)};
+  for (std::size_t index = 0; index < InstanceFile::count(); ++index) {
+    nodes.push_back(file_node(key, InstanceFile{index}));
   }
   return nodes;
 }
 
-struct Describe {
-  std::string operator()(const RootNode& /*node*/) const { return "root"; }
-  std::string operator()(const ByNameNode& /*node*/) const { return "by-name"; }
-  std::string operator()(const MetricsNode& /*node*/) const { return "metrics.prom"; }
-  std::string operator()(const InstanceNode& node) const { return "instance " + node.id; }
-  std::string operator()(const FileNode& node) const {
-    return "file " + node.id + "/" + std::string{node.file.name()};
-  }
-  std::string operator()(const LinkNode& node) const { return "link " + node.name; }
-};
-
 std::string describe(const Node& node) {
-  return std::visit(Describe{}, node);
+  switch (node.row) {
+    case Row::root:
+      return "root";
+    case Row::by_name:
+      return "by-name";
+    case Row::metrics:
+      return "metrics.prom";
+    case Row::instance:
+      return "instance " + node.key;
+    case Row::link:
+      return "link " + node.key;
+    default:
+      return "file " + node.key + "/" + std::string{node.file()->name()};
+  }
 }
 
 std::string found(const NodeTable& table, Inode inode) {
@@ -59,19 +66,19 @@ std::string found(const NodeTable& table, Inode inode) {
 
 TEST(NodeTable, TheRootIsWhatFuseCallsIt) {
   const NodeTable table;
-  EXPECT_EQ(NodeTable::number_of(RootNode{}), 1U);
+  EXPECT_EQ(NodeTable::number_of(fixed(Row::root)), 1U);
   EXPECT_EQ(found(table, 1), "root");
 }
 
 TEST(NodeTable, WhatIsFixedIsAlwaysThere) {
   NodeTable table;
-  EXPECT_EQ(table.acquire(ByNameNode{}), NodeTable::number_of(ByNameNode{}));
-  EXPECT_EQ(table.acquire(RootNode{}), NodeTable::number_of(RootNode{}));
-  table.release(NodeTable::number_of(ByNameNode{}), 1000);
-  table.release(NodeTable::number_of(RootNode{}), 1000);
-  EXPECT_EQ(found(table, NodeTable::number_of(ByNameNode{})), "by-name");
-  EXPECT_EQ(found(table, NodeTable::number_of(MetricsNode{})), "metrics.prom");
-  EXPECT_EQ(found(table, NodeTable::number_of(RootNode{})), "root");
+  EXPECT_EQ(table.acquire(fixed(Row::by_name)), NodeTable::number_of(fixed(Row::by_name)));
+  EXPECT_EQ(table.acquire(fixed(Row::root)), NodeTable::number_of(fixed(Row::root)));
+  table.release(NodeTable::number_of(fixed(Row::by_name)), 1000);
+  table.release(NodeTable::number_of(fixed(Row::root)), 1000);
+  EXPECT_EQ(found(table, NodeTable::number_of(fixed(Row::by_name))), "by-name");
+  EXPECT_EQ(found(table, NodeTable::number_of(fixed(Row::metrics))), "metrics.prom");
+  EXPECT_EQ(found(table, NodeTable::number_of(fixed(Row::root))), "root");
 }
 
 TEST(NodeTable, NumbersAreKnownBeforeTheNodeIsAcquired) {
@@ -84,7 +91,8 @@ TEST(NodeTable, NumbersAreKnownBeforeTheNodeIsAcquired) {
 TEST(NodeTable, NumbersAreNeverReservedOnes) {
   for (const auto& text : {id, std::string{"a"}, std::string{"web"}}) {
     for (const auto& node : nodes_of(text)) {
-      EXPECT_GT(NodeTable::number_of(node), NodeTable::number_of(MetricsNode{})) << describe(node);
+      EXPECT_GT(NodeTable::number_of(node), NodeTable::number_of(fixed(Row::metrics)))
+          << describe(node);
       EXPECT_NE(NodeTable::number_of(node), UINT64_MAX) << describe(node);
     }
   }
@@ -105,13 +113,14 @@ TEST(NodeTable, FindsNothingThatItDidNotGive) {
   EXPECT_EQ(found(table, 4), "nothing");
   EXPECT_EQ(found(table, 16), "nothing");
   EXPECT_EQ(found(table, UINT64_MAX), "nothing");
-  EXPECT_EQ(found(table, NodeTable::number_of(InstanceNode{id})), "nothing");
+  EXPECT_EQ(found(table, NodeTable::number_of(instance(id))), "nothing");
 }
 
 TEST(NodeTable, NoTwoNodesShareANumber) {
   constexpr int instances = 1000;
-  std::set<Inode> numbers{NodeTable::number_of(RootNode{}), NodeTable::number_of(ByNameNode{}),
-                          NodeTable::number_of(MetricsNode{})};
+  std::set<Inode> numbers{NodeTable::number_of(fixed(Row::root)),
+                          NodeTable::number_of(fixed(Row::by_name)),
+                          NodeTable::number_of(fixed(Row::metrics))};
   std::size_t expected = numbers.size();
   for (int i = 0; i < instances; ++i) {
     for (const auto& node : nodes_of("instance" + std::to_string(i))) {
@@ -124,33 +133,33 @@ TEST(NodeTable, NoTwoNodesShareANumber) {
 
 TEST(NodeTable, ALinkNamedLikeAnIdIsAnotherNode) {
   NodeTable table;
-  const auto instance = table.acquire(InstanceNode{id});
-  const auto link = table.acquire(LinkNode{id});
-  EXPECT_NE(instance, link);
-  EXPECT_EQ(found(table, instance), "instance " + id);
-  EXPECT_EQ(found(table, link), "link " + id);
-  table.release(link, 1);
-  EXPECT_EQ(found(table, instance), "instance " + id);
-  EXPECT_EQ(found(table, link), "nothing");
+  const auto directory = table.acquire(instance(id));
+  const auto linked = table.acquire(link(id));
+  EXPECT_NE(directory, linked);
+  EXPECT_EQ(found(table, directory), "instance " + id);
+  EXPECT_EQ(found(table, linked), "link " + id);
+  table.release(linked, 1);
+  EXPECT_EQ(found(table, directory), "instance " + id);
+  EXPECT_EQ(found(table, linked), "nothing");
 }
 
 TEST(NodeTable, TheLastReleaseFreesTheNumber) {
   NodeTable table;
-  const auto number = table.acquire(InstanceNode{id});
-  EXPECT_EQ(table.acquire(InstanceNode{id}), number);
-  EXPECT_EQ(table.acquire(InstanceNode{id}), number);
+  const auto number = table.acquire(instance(id));
+  EXPECT_EQ(table.acquire(instance(id)), number);
+  EXPECT_EQ(table.acquire(instance(id)), number);
   table.release(number, 2);
   EXPECT_EQ(found(table, number), "instance " + id);
   table.release(number, 1);
   EXPECT_EQ(found(table, number), "nothing");
-  EXPECT_EQ(table.acquire(InstanceNode{id}), number);
+  EXPECT_EQ(table.acquire(instance(id)), number);
   EXPECT_EQ(found(table, number), "instance " + id);
 }
 
 TEST(NodeTable, AFileStaysWhenItsDirectoryIsReleased) {
   NodeTable table;
-  const FileNode file{id, InstanceFile{3}};
-  const auto directory_number = table.acquire(InstanceNode{id});
+  const auto file = file_node(id, InstanceFile{3});
+  const auto directory_number = table.acquire(instance(id));
   const auto file_number = table.acquire(file);
   table.release(directory_number, 1);
   EXPECT_EQ(found(table, file_number), describe(file));
@@ -161,19 +170,19 @@ TEST(NodeTable, AFileStaysWhenItsDirectoryIsReleased) {
 
 TEST(NodeTable, OneReleaseTooManyDoesNoHarm) {
   NodeTable table;
-  const auto number = table.acquire(InstanceNode{id});
-  const auto other = table.acquire(InstanceNode{"other"});
+  const auto number = table.acquire(instance(id));
+  const auto other = table.acquire(instance("other"));
   table.release(number, 1000);
   table.release(number, 1);
   EXPECT_EQ(found(table, number), "nothing");
   EXPECT_EQ(found(table, other), "instance other");
-  static_cast<void>(table.acquire(InstanceNode{id}));
+  static_cast<void>(table.acquire(instance(id)));
   EXPECT_EQ(found(table, number), "instance " + id);
 }
 
 TEST(NodeTable, ReleasingNothingChangesNothing) {
   NodeTable table;
-  const auto number = table.acquire(InstanceNode{id});
+  const auto number = table.acquire(instance(id));
   table.release(number, 0);
   EXPECT_EQ(found(table, number), "instance " + id);
 }
@@ -187,7 +196,7 @@ TEST(NodeTable, CountsRightWhenManyUseIt) {
   for (int i = 0; i < count; ++i) {
     threads.emplace_back([&] {
       for (int round = 0; round < 2000; ++round) {
-        const auto number = table.acquire(InstanceNode{id});
+        const auto number = table.acquire(instance(id));
         if (found(table, number) != "instance " + id) {
           ++wrong;
         }
@@ -197,14 +206,32 @@ TEST(NodeTable, CountsRightWhenManyUseIt) {
   }
   std::ranges::for_each(threads, &std::thread::join);
   EXPECT_EQ(wrong, 0);
-  EXPECT_EQ(found(table, NodeTable::number_of(InstanceNode{id})), "nothing");
+  EXPECT_EQ(found(table, NodeTable::number_of(instance(id))), "nothing");
 }
 
-TEST(NodeTable, FindsNoFileBehindTheLast) {
+TEST(NodeTable, FindsNoFileAfterTheLast) {
   NodeTable table;
-  const auto directory = table.acquire(InstanceNode{id});
-  for (Inode bits = 1 + InstanceFile::count; bits < 16; ++bits) {
-    EXPECT_EQ(found(table, directory + bits), "nothing") << bits;
+  const auto directory = table.acquire(instance(id));
+  const auto last = table.acquire(file_node(id, InstanceFile{InstanceFile::count() - 1}));
+  EXPECT_EQ(found(table, last).substr(0, 4), "file");
+  for (Inode next = last + 1; next < directory + 64; ++next) {
+    EXPECT_EQ(found(table, next), "nothing") << next;
+  }
+}
+
+TEST(NodeTable, AnIndexMakesAnotherNumberOfTheSameVm) {
+  std::set<Inode> numbers;
+  for (std::uint16_t index = 0; index < 1000; ++index) {
+    auto node = file_node(id, InstanceFile{0});
+    node.index = index;
+    numbers.insert(NodeTable::number_of(node));
+  }
+  EXPECT_EQ(numbers.size(), 1000U);
+}
+
+TEST(NodeTable, KeepsTheHighestBitClear) {
+  for (const auto& node : nodes_of(id)) {
+    EXPECT_EQ(NodeTable::number_of(node) >> 63U, 0U) << describe(node);
   }
 }
 

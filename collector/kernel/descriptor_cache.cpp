@@ -1,4 +1,4 @@
-#include "collector/kernel/descriptor_budget.hpp"
+#include "collector/kernel/descriptor_cache.hpp"
 
 #include <sys/resource.h>
 
@@ -7,20 +7,19 @@
 
 namespace hypeman::collector {
 
-DescriptorBudget::DescriptorBudget(std::size_t instances)
-    : limit_{std::max<std::size_t>(instances, 1)} {}
+DescriptorCache::DescriptorCache(std::size_t vms) : limit_{std::max<std::size_t>(vms, 1)} {}
 
-std::size_t DescriptorBudget::instances_within_limit() {
-  constexpr rlim_t reserve = 64;  // for everything that is open for the time of one request
+std::size_t DescriptorCache::vms_within_limit() {
+  constexpr rlim_t reserve = 64;  // for files that one request opens and closes
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= reserve) {
     return 1;
   }
-  return (limit.rlim_cur - reserve) / PinnedFiles::descriptors;
+  return (limit.rlim_cur - reserve) / KernelFiles::max_descriptors;
 }
 
-void DescriptorBudget::use(const std::shared_ptr<PinnedFiles>& files) {
-  std::shared_ptr<PinnedFiles> evicted;
+void DescriptorCache::use(const std::shared_ptr<KernelFiles>& files) {
+  std::shared_ptr<KernelFiles> evicted;
   {
     const std::lock_guard lock{mutex_};
     if (const auto found = position_.find(files.get()); found != position_.end()) {
@@ -36,10 +35,10 @@ void DescriptorBudget::use(const std::shared_ptr<PinnedFiles>& files) {
     by_use_.pop_back();
     position_.erase(evicted.get());
   }
-  evicted->drop_all();
+  evicted->close_all();
 }
 
-void DescriptorBudget::release(PinnedFiles& files) {
+void DescriptorCache::remove(KernelFiles& files) {
   {
     const std::lock_guard lock{mutex_};
     if (const auto found = position_.find(&files); found != position_.end()) {
@@ -47,7 +46,7 @@ void DescriptorBudget::release(PinnedFiles& files) {
       position_.erase(found);
     }
   }
-  files.drop_all();
+  files.close_all();
 }
 
 }  // namespace hypeman::collector

@@ -1,4 +1,4 @@
-#include "collector/kernel/hypervisor_process.hpp"
+#include "collector/kernel/process.hpp"
 
 #include <linux/sched.h>
 #include <sched.h>
@@ -25,9 +25,9 @@
 namespace hypeman::tests {
 namespace {
 
-using collector::HypervisorProcess;
+using collector::Process;
+using collector::ProcessIdentity;
 using collector::Procfs;
-using collector::RecordedProcess;
 
 const std::string socket_path = "/var/lib/hypeman/guests/qilviffnqzck2jrim1x6s2b1/ch.sock";
 constexpr auto other_boot = "00000000-0000-4000-8000-000000000000";
@@ -39,18 +39,18 @@ class RealProcess : public ::testing::Test {
   [[nodiscard]] ChildProcess& child() { return child_; }
 
   /// As newer versions of Hypeman record it.
-  [[nodiscard]] RecordedProcess new_record() const {
+  [[nodiscard]] ProcessIdentity new_record() const {
     return {.pid = child_.pid(),
             .start_time_ticks = start_time_ticks(child_.pid()),
             .boot_id = current_boot_id(),
             .socket_path = socket_path};
   }
   /// As older versions do.
-  [[nodiscard]] RecordedProcess old_record() const {
+  [[nodiscard]] ProcessIdentity old_record() const {
     return {.pid = child_.pid(), .socket_path = socket_path};
   }
-  [[nodiscard]] int pin(const RecordedProcess& recorded) const {
-    return error_of(HypervisorProcess::pin(procfs_, recorded));
+  [[nodiscard]] int pin(const ProcessIdentity& recorded) const {
+    return error_of(Process::open(procfs_, recorded));
   }
 
  private:
@@ -59,7 +59,7 @@ class RealProcess : public ::testing::Test {
 };
 
 TEST_F(RealProcess, IsRecognisedByItsStartTimeAndBoot) {
-  const auto process = HypervisorProcess::pin(procfs(), new_record());
+  const auto process = Process::open(procfs(), new_record());
   ASSERT_TRUE(process) << process.error().message();
   const auto stat = process->read_stat();
   ASSERT_TRUE(stat) << stat.error().message();
@@ -119,7 +119,7 @@ TEST_F(RealProcess, IsNotRunningWhenItHasDied) {
 
 TEST_F(RealProcess, IsNotRunningAsAZombie) {
   const auto recorded = new_record();
-  const auto pinned = HypervisorProcess::pin(procfs(), recorded);
+  const auto pinned = Process::open(procfs(), recorded);
   ASSERT_TRUE(pinned);
   child().send_signal(SIGKILL);
   ASSERT_TRUE(eventually([&] { return !pinned->read_stat().value().alive(); }));
@@ -134,7 +134,7 @@ TEST_F(RealProcess, ThatIsStoppedIsStillRunning) {
 }
 
 TEST_F(RealProcess, PinnedBeforeItsDeathReadsNothingAfterIt) {
-  const auto process = HypervisorProcess::pin(procfs(), new_record());
+  const auto process = Process::open(procfs(), new_record());
   ASSERT_TRUE(process);
   child().send_signal(SIGKILL);
   ASSERT_TRUE(child().wait(std::chrono::seconds{10}));
@@ -180,12 +180,12 @@ TEST_F(ReusedPid, IsNeverReported) {
   const auto procfs = Procfs::open("/proc").value();
   auto hypervisor = start_stand_in(socket_path);
   const auto pid = hypervisor.pid();
-  const RecordedProcess new_record{.pid = pid,
+  const ProcessIdentity new_record{.pid = pid,
                                    .start_time_ticks = start_time_ticks(pid),
                                    .boot_id = current_boot_id(),
                                    .socket_path = socket_path};
-  const RecordedProcess old_record{.pid = pid, .socket_path = socket_path};
-  const auto pinned = HypervisorProcess::pin(procfs, new_record);
+  const ProcessIdentity old_record{.pid = pid, .socket_path = socket_path};
+  const auto pinned = Process::open(procfs, new_record);
   ASSERT_TRUE(pinned) << pinned.error().message();
 
   hypervisor.send_signal(SIGKILL);
@@ -196,8 +196,8 @@ TEST_F(ReusedPid, IsNeverReported) {
 
   EXPECT_EQ(error_of(pinned->read_stat()), ESRCH);
   EXPECT_EQ(error_of(pinned->read_statm()), ESRCH);
-  EXPECT_EQ(error_of(HypervisorProcess::pin(procfs, new_record)), ESRCH);
-  EXPECT_EQ(error_of(HypervisorProcess::pin(procfs, old_record)), ESRCH);
+  EXPECT_EQ(error_of(Process::open(procfs, new_record)), ESRCH);
+  EXPECT_EQ(error_of(Process::open(procfs, old_record)), ESRCH);
 }
 
 /// Processes in a directory of the shape of /proc.
@@ -208,15 +208,15 @@ class FakedProcess : public ::testing::Test {
   [[nodiscard]] static FakeProcess process() {
     return {.command_line = command_line({"cloud-hypervisor", "--api-socket", socket_path})};
   }
-  [[nodiscard]] static RecordedProcess recorded() {
+  [[nodiscard]] static ProcessIdentity recorded() {
     return {.pid = process().pid,
             .start_time_ticks = process().start_time_ticks,
             .boot_id = std::string{FakeProc::boot_id},
             .socket_path = socket_path};
   }
   [[nodiscard]] const FakeProc& proc() const { return proc_; }
-  [[nodiscard]] int pin(const RecordedProcess& record) const {
-    return error_of(HypervisorProcess::pin(Procfs::open(proc_.path()).value(), record));
+  [[nodiscard]] int pin(const ProcessIdentity& record) const {
+    return error_of(Process::open(Procfs::open(proc_.path()).value(), record));
   }
 
  private:

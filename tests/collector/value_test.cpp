@@ -1,3 +1,5 @@
+#include "collector/statistics/value.hpp"
+
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -7,13 +9,11 @@
 
 #include <gtest/gtest.h>
 
-#include "collector/statistics/value.hpp"
-
 namespace hypeman::tests {
 namespace {
 
-using collector::append_field_text;
 using collector::append_value;
+using collector::append_value_line;
 using collector::Value;
 
 std::string plain(const Value& value) {
@@ -24,7 +24,7 @@ std::string plain(const Value& value) {
 
 std::string field_text(const Value& value) {
   std::string text;
-  append_field_text(value, text);
+  append_value_line(value, text);
   return text;
 }
 
@@ -82,7 +82,7 @@ TEST(FieldText, AppendsToWhatIsThere) {
   std::string text = "cpu ";
   append_value(29.94, text);
   EXPECT_EQ(text, "cpu 29.94");
-  append_field_text(std::uint64_t{1}, text);
+  append_value_line(std::uint64_t{1}, text);
   EXPECT_EQ(text, "cpu 29.941\n");
 }
 

@@ -1,0 +1,84 @@
+#include "collector/kernel/process.hpp"
+
+#include <string>
+#include <system_error>
+
+#include "base/file.hpp"
+#include "collector/kernel/proc_pid_cmdline.hpp"
+
+namespace hypeman::collector {
+namespace {
+
+/// A process that is gone has no directory (ENOENT), or one whose files answer ESRCH.
+std::error_code as_gone(std::error_code error) {
+  return error == std::errc::no_such_file_or_directory
+             ? std::make_error_code(std::errc::no_such_process)
+             : error;
+}
+
+Result<UniqueFd> open_process_file(int directory, const char* name) {
+  return open_kernel_file(directory, name).map_error(as_gone);
+}
+
+/// Whether the command line holds `socket_path`. `directory` is a descriptor of /proc/<pid>.
+Result<bool> names_socket(int directory, const std::string& socket_path) {
+  if (!socket_path.starts_with('/') || socket_path.find('\0') != std::string::npos) {
+    return false;
+  }
+  return open_process_file(directory, "cmdline")
+      .and_then([](const UniqueFd& fd) { return read_proc_pid_cmdline(fd.get()); })
+      .map([&](const std::string& line) { return command_line_names(line, socket_path); });
+}
+
+Result<bool> is_meant(const Procfs& procfs, const ProcessIdentity& identity, int directory,
+                      const ProcPidStat& stat) {
+  const bool start_time_known = identity.start_time_ticks != 0;
+  const bool boot_known = !identity.boot_id.empty() && !procfs.boot_id.empty();
+  if (start_time_known && identity.start_time_ticks != stat.start_time_ticks) {
+    return false;
+  }
+  if (boot_known && identity.boot_id != procfs.boot_id) {
+    return false;
+  }
+  if (start_time_known && boot_known) {
+    return true;
+  }
+  return names_socket(directory, identity.socket_path);
+}
+
+}  // namespace
+
+Result<Process> Process::open(const Procfs& procfs, const ProcessIdentity& identity) {
+  // All files are opened below one descriptor of the process's directory. It stays that process's,
+  // so no two of the files can belong to different processes.
+  const auto directory =
+      open_directory_at(procfs.root.get(), std::to_string(identity.pid).c_str()).map_error(as_gone);
+  if (!directory) {
+    return tl::unexpected{directory.error()};
+  }
+  auto stat = open_process_file(directory->get(), "stat");
+  if (!stat) {
+    return tl::unexpected{stat.error()};
+  }
+  auto statm = open_process_file(directory->get(), "statm");
+  if (!statm) {
+    return tl::unexpected{statm.error()};
+  }
+  const auto now = read_proc_pid_stat(stat->get());
+  if (!now) {
+    return tl::unexpected{now.error()};
+  }
+  if (!now->alive()) {
+    return failure(ESRCH);
+  }
+  const auto meant = is_meant(procfs, identity, directory->get(), *now);
+  if (!meant) {
+    return tl::unexpected{meant.error()};
+  }
+  if (!*meant) {
+    return failure(ESRCH);
+  }
+  return Process{*std::move(stat), *std::move(statm)};
+}
+
+}  // namespace hypeman::collector

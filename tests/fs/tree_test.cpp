@@ -1,0 +1,203 @@
+#include "fs/tree/tree.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "collector/instances/instances.hpp"
+#include "tests/collector/error_of.hpp"
+#include "tests/collector/fake_kernel.hpp"
+#include "tests/collector/test_host.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+using fs::Attributes;
+using fs::Inode;
+using fs::Tree;
+
+constexpr Inode root = 1;
+constexpr pid_t reader = 1234;
+constexpr auto interface = "hype-qilviffn";
+
+/// A tree with one running VM, over /proc and /sys of our making, without a mount.
+class TreeTest : public ::testing::Test {
+ protected:
+  TreeTest() {
+    proc_.write(FakeProcess{});
+    sys_.write(interface, /*rx_bytes=*/111, /*tx_bytes=*/222);
+    host_.data().write(running());
+  }
+
+  [[nodiscard]] static InstanceRecord running() {
+    const FakeProcess process;
+    return {.id = std::string{first_id},
+            .name = "web",
+            .network_enabled = true,
+            .pid = process.pid,
+            .start_time_ticks = process.start_time_ticks,
+            .boot_id = std::string{FakeProc::boot_id}};
+  }
+
+  /// The inode of a path, by one look-up a component.
+  [[nodiscard]] Result<Inode> look_up(const std::filesystem::path& path) {
+    Inode inode = root;
+    for (const auto& component : path) {
+      const auto found = tree_.look_up(inode, component.native());
+      if (!found) {
+        return tl::unexpected{found.error()};
+      }
+      inode = found->st_ino;
+    }
+    return inode;
+  }
+  [[nodiscard]] Inode inode(const std::filesystem::path& path) { return look_up(path).value(); }
+  [[nodiscard]] std::filesystem::path file(std::string_view name) {
+    return std::filesystem::path{first_id} / name;
+  }
+
+  /// The content of a file, or what open or read say.
+  [[nodiscard]] std::string content(const std::filesystem::path& path) {
+    const auto opened = look_up(path).and_then([&](Inode found) { return tree_.open(found); });
+    if (!opened) {
+      return opened.error().message();
+    }
+    const auto slice = tree_.read(**opened, 0, 1 << 20U, reader);
+    return slice ? std::string{slice->bytes} : slice.error().message();
+  }
+
+  [[nodiscard]] std::vector<std::string> listing(Inode directory) {
+    std::vector<std::string> names;
+    const auto listed = tree_.list(directory);
+    for (const auto& entry : listed.value()) {
+      names.push_back(entry.name);
+    }
+    return names;
+  }
+
+  /// Makes every kernel file of the VM unreadable: who samples now gets an error.
+  void break_kernel_files() {
+    proc_.remove(FakeProcess{}.pid);
+    write_over(proc_.process(FakeProcess{}.pid) / "stat", "nonsense\n");
+    write_over(proc_.process(FakeProcess{}.pid) / "statm", "nonsense\n");
+    sys_.remove(interface);
+  }
+
+  [[nodiscard]] Tree& tree() { return tree_; }
+  [[nodiscard]] const TestHost& host() const { return host_; }
+  [[nodiscard]] const FakeProc& proc() const { return proc_; }
+
+ private:
+  FakeProc proc_;
+  FakeSys sys_;
+  TestHost host_{proc_.path(), sys_.path()};
+  collector::Instances instances_{host_.host()};
+  Tree tree_{instances_, {}};
+};
+
+TEST_F(TreeTest, HasTheDocumentedShape) {
+  EXPECT_EQ(listing(root), (std::vector<std::string>{".", "..", "by-name", "metrics.prom",
+                                                     std::string{first_id}}));
+  EXPECT_EQ(listing(inode("by-name")), (std::vector<std::string>{".", "..", "web"}));
+  const auto files = listing(inode(first_id));
+  EXPECT_EQ(files.front(), ".");
+  EXPECT_EQ(files.back(), "stats.json");
+}
+
+TEST_F(TreeTest, GivesAListedNameTheNumberThatALookUpGives) {
+  for (const auto& directory : {std::filesystem::path{}, std::filesystem::path{first_id}}) {
+    const auto listed = tree().list(inode(directory)).value();
+    for (const auto& entry : listed) {
+      if (entry.name != "." && entry.name != "..") {
+        EXPECT_EQ(entry.attributes.st_ino, inode(directory / entry.name)) << entry.name;
+      }
+    }
+  }
+}
+
+TEST_F(TreeTest, ReadsAValueOfTheVm) {
+  EXPECT_EQ(content(file("instance_name")), "web\n");
+  EXPECT_EQ(content(file("network_rx_bytes")), "222\n");
+  EXPECT_EQ(tree().read_link(inode("by-name/web")), "../" + std::string{first_id});
+}
+
+TEST_F(TreeTest, FindsNothingElse) {
+  EXPECT_EQ(error_of(look_up("absent")), ENOENT);
+  EXPECT_EQ(error_of(look_up(file("absent"))), ENOENT);
+  EXPECT_EQ(error_of(look_up("by-name/absent")), ENOENT);
+  EXPECT_EQ(error_of(look_up(file("cpu_seconds") / "x")), ENOTDIR);
+  EXPECT_EQ(error_of(tree().open(root)), EISDIR);
+  EXPECT_EQ(error_of(tree().open_directory(inode("metrics.prom"))), ENOTDIR);
+}
+
+TEST_F(TreeTest, ALookUpMeasuresNothing) {
+  break_kernel_files();
+  for (const auto* name : {"cpu_seconds", "stats.json"}) {
+    EXPECT_EQ(error_of(look_up(file(name))), 0) << name;
+  }
+  EXPECT_EQ(error_of(look_up("metrics.prom")), 0);
+  EXPECT_EQ(host().log(), "");
+}
+
+TEST_F(TreeTest, AStatOfStatsJsonMeasuresNothingAndTellsItsSize) {
+  const auto size = content(file("stats.json")).size();
+  const auto number = inode(file("stats.json"));
+  break_kernel_files();
+  EXPECT_EQ(tree().attributes(number, reader).value().st_size, static_cast<off_t>(size));
+  EXPECT_EQ(host().log(), "");
+}
+
+TEST_F(TreeTest, AFileReadsOnlyTheKernelFilesOfItsRow) {
+  write_over(proc().process(FakeProcess{}.pid) / "statm", "nonsense\n");
+  EXPECT_EQ(content(file("cpu_seconds")).back(), '\n');
+  EXPECT_EQ(content(file("network_tx_bytes")), "111\n");
+  EXPECT_EQ(content(file("allocated_vcpus")), "2\n");
+  EXPECT_EQ(host().log(), "");
+  EXPECT_EQ(content(file("memory_rss_bytes")), "Bad message");
+}
+
+TEST_F(TreeTest, AReadTellsWhatStatTold) {
+  const auto number = inode(file("cpu_seconds"));
+  const auto told = tree().attributes(number, reader).value().st_size;
+  EXPECT_EQ(static_cast<off_t>(content(file("cpu_seconds")).size()), told);
+}
+
+TEST_F(TreeTest, ARemovedVmIsGoneForEveryCall) {
+  const auto directory = inode(first_id);
+  const auto value = inode(file("cpu_seconds"));
+  const auto opened = tree().open(value).value();
+  host().data().remove(first_id);
+  EXPECT_EQ(error_of(tree().attributes(directory, reader)), ENOENT);
+  EXPECT_EQ(error_of(tree().attributes(value, reader)), ENOENT);
+  EXPECT_EQ(error_of(tree().open(value)), ENOENT);
+  EXPECT_EQ(error_of(tree().list(directory)), ENOENT);
+  EXPECT_EQ(error_of(tree().read(*opened, 0, 100, reader)), ENOENT);
+}
+
+TEST_F(TreeTest, LaterOffsetsContinueTheSample) {
+  const auto opened = tree().open(inode(file("network_rx_bytes"))).value();
+  EXPECT_EQ(tree().read(*opened, 0, 2, reader).value().bytes, "22");
+  host().data().remove(first_id);
+  EXPECT_EQ(tree().read(*opened, 2, 100, reader).value().bytes, "2\n");
+  EXPECT_EQ(tree().read(*opened, 4, 100, reader).value().bytes, "");
+}
+
+TEST_F(TreeTest, ShowsTheOptionsModeAndGroup) {
+  collector::Instances instances{host().host()};
+  Tree restricted{instances, {.file_mode = 0440, .group = 7}};
+  const auto directory = restricted.attributes(root, reader).value();
+  EXPECT_EQ(directory.st_mode, static_cast<mode_t>(S_IFDIR | 0550));
+  EXPECT_EQ(directory.st_gid, 7U);
+  EXPECT_EQ(restricted.look_up(root, "metrics.prom").value().st_mode,
+            static_cast<mode_t>(S_IFREG | 0440));
+}
+
+}  // namespace
+}  // namespace hypeman::tests
