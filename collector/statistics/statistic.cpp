@@ -36,8 +36,8 @@ constexpr std::array table{
     Statistic{
         .name = "cpu_seconds",
         .unit = "seconds since the VM's start",
-        .source_text = "/proc/<pid>/stat, fields 14 (utime) + 15 (stime), in sysconf(_SC_CLK_TCK); "
-                       "children excluded",
+        .source_text = "/proc/<pid>/stat, fields 14 (utime) + 15 (stime), divided by "
+                       "sysconf(_SC_CLK_TCK); children excluded",
         .sources = Source::proc_stat,
         .in_stats_json = true,
         .metric = {"hypeman_vm_cpu_seconds_total", "counter",
@@ -57,14 +57,14 @@ constexpr std::array table{
     },
     Statistic{
         .name = "instance_name",
-        .source_text = "Name of metadata.json",
+        .source_text = "Name of metadata.json; control characters and backslashes in octal (\\012)",
         .in_stats_json = true,
         .value = [](const Sample& s) -> Result<Value> { return std::string_view{s.record->name}; },
     },
     Statistic{
         .name = "memory_rss_bytes",
         .unit = "bytes",
-        .source_text = "/proc/<pid>/statm, field 2 (resident) × page size",
+        .source_text = "/proc/<pid>/statm, field 2 (resident), times the page size",
         .sources = Source::proc_statm,
         .in_stats_json = true,
         .metric = {"hypeman_vm_memory_rss_bytes", "gauge",
@@ -74,7 +74,7 @@ constexpr std::array table{
     Statistic{
         .name = "memory_vms_bytes",
         .unit = "bytes",
-        .source_text = "/proc/<pid>/statm, field 1 (size) × page size",
+        .source_text = "/proc/<pid>/statm, field 1 (size), times the page size",
         .sources = Source::proc_statm,
         .in_stats_json = true,
         .metric = {"hypeman_vm_memory_vms_bytes", "gauge",

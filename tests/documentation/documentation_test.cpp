@@ -1,0 +1,90 @@
+#include <fstream>
+#include <initializer_list>
+#include <iterator>
+#include <regex>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include <gtest/gtest.h>
+
+#include "collector/statistics/statistic.hpp"
+#include "tests/support/paths.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+using collector::Statistic;
+using collector::statistics;
+
+/// A document of this repository.
+std::string document(const std::string& path) {
+  std::ifstream file{std::string{paths::source_root} + "/" + path};
+  if (!file) {
+    throw std::runtime_error{path + ": cannot be read"};
+  }
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+std::string without(std::string text, std::string_view mark) {
+  for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at)) {
+    text.erase(at, mark.size());
+  }
+  return text;
+}
+
+/// A row of a Markdown table. An empty cell is a single blank.
+std::string row(std::initializer_list<std::string_view> cells) {
+  std::string text = "|";
+  for (const auto cell : cells) {
+    text += cell.empty() ? " |" : " " + std::string{cell} + " |";
+  }
+  return text + "\n";
+}
+
+/// What hypeman-stats(5) says of a statistic.
+std::string manual_entry(const Statistic& statistic) {
+  std::string text = ".It Pa " + std::string{statistic.name} + "\n";
+  if (!statistic.unit.empty()) {
+    text += "Unit: " + std::string{statistic.unit} + ".\n";
+  }
+  return text + "Source: " + std::string{statistic.source_text} + ".\n";
+}
+
+TEST(Documentation, TheReadmeHasTheRowOfEveryStatistic) {
+  const auto readme = without(document("README.md"), "`");
+  for (const auto& statistic : statistics()) {
+    const auto wanted = row({statistic.name, statistic.unit, statistic.source_text});
+    EXPECT_NE(readme.find("\n" + wanted), std::string::npos) << "README.md lacks: " << wanted;
+  }
+}
+
+TEST(Documentation, TheReadmesTreeHasEveryStatistic) {
+  const auto readme = document("README.md");
+  for (const auto& statistic : statistics()) {
+    const auto entry = "── " + std::string{statistic.name} + "\n";
+    EXPECT_NE(readme.find(entry), std::string::npos) << statistic.name;
+  }
+}
+
+TEST(Documentation, TheManualHasTheEntryOfEveryStatistic) {
+  auto manual = document("docs/hypeman-stats.5");
+  manual = std::regex_replace(manual, std::regex{R"(\\e)"}, R"(\)");
+  for (const auto& statistic : statistics()) {
+    const auto wanted = manual_entry(statistic);
+    EXPECT_NE(manual.find(wanted), std::string::npos) << "hypeman-stats.5 lacks: " << wanted;
+  }
+}
+
+TEST(Documentation, ThePageOnPrometheusHasTheRowOfEveryMetric) {
+  const auto page = without(document("docs/prometheus.md"), "`");
+  for (const auto& statistic : statistics()) {
+    if (const auto& metric = statistic.metric; !metric.name.empty()) {
+      const auto wanted = row({metric.name, metric.type, metric.help});
+      EXPECT_NE(page.find("\n" + wanted), std::string::npos) << "prometheus.md lacks: " << wanted;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hypeman::tests

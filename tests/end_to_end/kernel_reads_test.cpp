@@ -1,0 +1,183 @@
+#include <fcntl.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): SIGTERM, with kill()
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <regex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/unique_fd.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/data_directory.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/privileges.hpp"
+#include "tests/support/stats_mount.hpp"
+#include "tests/support/tap.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
+constexpr auto tap_of_id = "hype-qilviffn";
+
+/// Whether a tracer is attached to every thread of the process.
+bool is_traced(pid_t pid) {
+  const auto tasks = list("/proc/" + std::to_string(pid) + "/task");
+  return std::ranges::all_of(tasks, [&](const std::string& task) {
+    std::ifstream status{"/proc/" + std::to_string(pid) + "/task/" + task + "/status"};
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("TracerPid:")) {
+        return line != "TracerPid:\t0";
+      }
+    }
+    return false;
+  });
+}
+
+/// The system calls of a process while it lives, by strace(1).
+class Trace {
+ public:
+  explicit Trace(pid_t pid)
+      : strace_{ChildProcess::spawn({"strace", "-f", "-y", "-qq", "-o", path(), "-e",
+                                     "trace=pread64,readlinkat", "-p", std::to_string(pid)})} {
+    EXPECT_TRUE(eventually([&] { return is_traced(pid); }));
+  }
+
+  /// Detaches, and gives how often each kernel file was read, by its name.
+  std::map<std::string, int> kernel_reads() {
+    std::map<std::string, int> reads;
+    static const std::regex read_of_file{R"(pread64\(\d+<(/proc/\d+|/sys/.*/statistics)/(\w+)>)"};
+    for (const auto& line : lines()) {
+      if (std::smatch match; std::regex_search(line, match, read_of_file)) {
+        ++reads[match.str(2)];
+      }
+    }
+    return reads;
+  }
+
+  /// How often it was checked whether the instance's directory still exists.
+  int validations() {
+    const auto all = lines();
+    return static_cast<int>(std::ranges::count_if(all, [](const std::string& line) {
+      return line.find("readlinkat(") != std::string::npos;
+    }));
+  }
+
+ private:
+  [[nodiscard]] std::string path() const { return (directory_.path() / "trace").string(); }
+
+  std::vector<std::string> lines() {
+    if (!stopped_) {
+      strace_.send_signal(SIGTERM);
+      EXPECT_TRUE(strace_.wait(std::chrono::seconds{10}));
+      stopped_ = true;
+    }
+    std::vector<std::string> lines;
+    std::ifstream file{path()};
+    for (std::string line; std::getline(file, line);) {
+      lines.push_back(line);
+    }
+    return lines;
+  }
+
+  TemporaryDirectory directory_;
+  ChildProcess strace_;
+  bool stopped_ = false;
+};
+
+/// What a read costs in kernel reads. The VM was read once before, so that its files are open.
+class KernelReads : public EndToEndTest {
+ protected:
+  using Reads = std::map<std::string, int>;
+
+  void SetUp() override {
+    EndToEndTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) {
+      return;
+    }
+    auto record = running_record(id, process.pid(), data.socket(id));
+    record.network_enabled = true;
+    data.write(record);
+    mount.emplace(data.path());
+    ASSERT_EQ(mount->read(id, "network_rx_bytes").error, 0);
+    ASSERT_EQ(mount->read(id, "memory_rss_bytes").error, 0);
+  }
+
+  void cat(const std::filesystem::path& path) const {
+    ASSERT_TRUE(run({"cat", path.string()}).status.success());
+  }
+  [[nodiscard]] std::filesystem::path file(std::string_view name) const {
+    return mount->path() / id / name;
+  }
+
+  DataDirectory data;
+  std::optional<Tap> tap{tap_of_id};
+  ChildProcess process = start_stand_in(data.socket(id));
+  std::optional<StatsMount> mount;
+};
+
+TEST_F(KernelReads, OfACatOfStatsJsonAreOneOfEachFile) {
+  Trace trace{mount->worker_pid()};
+  cat(file("stats.json"));
+  EXPECT_EQ(trace.kernel_reads(),
+            (Reads{{"stat", 1}, {"statm", 1}, {"rx_bytes", 1}, {"tx_bytes", 1}}));
+}
+
+TEST_F(KernelReads, OfALookUpAreNone) {
+  Trace trace{mount->worker_pid()};
+  for (const auto& path :
+       {mount->path() / "metrics.prom", file("stats.json"), file("cpu_seconds")}) {
+    const UniqueFd found{::open(path.c_str(), O_PATH | O_CLOEXEC)};
+    ASSERT_TRUE(found);
+  }
+  EXPECT_EQ(trace.kernel_reads(), Reads{});
+}
+
+TEST_F(KernelReads, OfAValueAreThoseOfItsRow) {
+  const std::map<std::string, std::vector<std::string>> expected{
+      {"cpu_seconds", {"stat"}},
+      {"memory_vms_bytes", {"statm"}},
+      {"network_rx_bytes", {"stat", "tx_bytes"}},
+      {"instance_name", {}},
+  };
+  for (const auto& [name, files] : expected) {
+    Trace trace{mount->worker_pid()};
+    cat(file(name));
+    std::vector<std::string> read;
+    for (const auto& [kernel_file, count] : trace.kernel_reads()) {
+      read.push_back(kernel_file);
+    }
+    EXPECT_EQ(read, files) << name;
+  }
+}
+
+TEST_F(KernelReads, ComeAfterOneValidationEach) {
+  const UniqueFd held{::open(file("cpu_seconds").c_str(), O_RDONLY | O_CLOEXEC)};
+  ASSERT_TRUE(held);
+  {
+    Trace trace{mount->worker_pid()};
+    struct stat status {};
+    ASSERT_EQ(::fstat(held.get(), &status), 0);
+    EXPECT_EQ(trace.validations(), 1) << "fstat";
+    EXPECT_EQ(trace.kernel_reads(), (Reads{{"stat", 1}}));
+  }
+  Trace trace{mount->worker_pid()};
+  std::string buffer(100, '\0');
+  ASSERT_GT(::pread(held.get(), buffer.data(), buffer.size(), 0), 0);
+  EXPECT_EQ(trace.validations(), 1) << "pread";
+  EXPECT_EQ(trace.kernel_reads(), (Reads{{"stat", 1}}));
+}
+
+}  // namespace
+}  // namespace hypeman::tests
