@@ -12,7 +12,7 @@ namespace hypeman::collector {
 /// (`--api-socket=PATH`, `-chardev socket,id=qmp,path=PATH,server=on`).
 [[nodiscard]] bool command_line_names(std::string_view command_line, std::string_view path);
 
-/// The text of a descriptor of /proc/<pid>/cmdline. EFBIG beyond 4 MiB.
+/// Reads a descriptor of /proc/<pid>/cmdline. EFBIG: the text is longer than 4 MiB.
 [[nodiscard]] Result<std::string> read_proc_pid_cmdline(int fd);
 
 }  // namespace hypeman::collector

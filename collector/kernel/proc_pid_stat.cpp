@@ -11,14 +11,14 @@
 namespace hypeman::collector {
 namespace {
 
-/// The fields of a line, from left to right, each with a blank or a newline behind it.
+/// The fields of a line, from left to right. A blank or a newline ends each.
 class Fields {
  public:
   explicit Fields(std::string_view line) : rest_{line} {}
 
-  /// Empty if there is no further field, and from then on.
+  /// Empty if there is no further field.
   std::string_view next() {
-    // Several times as fast as find_first_of(), which looks each character up in the set.
+    // Several times as fast as find_first_of().
     const auto* const end = std::ranges::find_if(
         rest_, [](char character) { return character == ' ' || character == '\n'; });
     if (end == rest_.end() || end == rest_.begin()) {
@@ -43,8 +43,8 @@ class Fields {
 }  // namespace
 
 Result<ProcPidStat> parse_proc_pid_stat(std::string_view text) {
-  // The command name [2] is the process's own choice and may hold blanks, newlines and
-  // parentheses; no later field holds a ')'.
+  // The process chooses its command name [2]; it may hold blanks, newlines and parentheses. No later
+  // field holds a ')'.
   const auto* const command_end =
       static_cast<const char*>(::memrchr(text.data(), ')', text.size()));
   const auto rest = command_end == nullptr

@@ -30,6 +30,7 @@
 
 namespace {
 
+using hypeman::UniqueFd;
 using namespace hypeman::collector;  // NOLINT(google-build-using-namespace): what is measured
 
 std::string text_of(const std::string& path) {

@@ -34,7 +34,7 @@
 
 namespace {
 
-using UniqueFd;
+using hypeman::UniqueFd;
 using Clock = std::chrono::steady_clock;
 using Nanoseconds = std::uint32_t;
 
