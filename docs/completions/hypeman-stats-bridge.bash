@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Completion of hypeman-stats-bridge(8) in bash.
+# Bash completion for hypeman-stats-bridge(8).
 
 _hypeman_stats_bridge() {
   # shellcheck disable=SC2034  # _init_completion sets them all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Completion of hypeman-statsfs(8) in bash.
+# Bash completion for hypeman-statsfs(8).
 
-# The last of the options after -o, which are separated by commas.
+# Completes the last of the comma-separated options after -o.
 _hypeman_statsfs_mount_option() {
   local before='' last=$1 options=(foreground gid= mode= run_as=)
   if [[ $last == *,* ]]; then

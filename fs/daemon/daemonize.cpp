@@ -1,78 +1,85 @@
 #include "fs/daemon/daemonize.hpp"
 
 #include <fcntl.h>
+#include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <iostream>
+#include <system_error>
 
 #include <sysexits.h>
 
 namespace hypeman::fs {
 namespace {
 
-/// In the process that was called: the exit status, once that of `child` is certain.
-int wait_for(pid_t child, const UniqueFd& started) {
+tl::unexpected<std::string> cannot_daemonize() {
+  return tl::unexpected{
+      "cannot start in the background: " + std::generic_category().message(errno) +
+      "; use -f to stay in the foreground"};
+}
+
+/// Waits until the daemon has started or exited. Returns the exit status for the parent.
+int wait_for_start(pid_t daemon, const UniqueFd& pipe) {
   char byte = 0;
   ssize_t length = 0;
   do {
-    length = ::read(started.get(), &byte, 1);
+    length = ::read(pipe.get(), &byte, 1);
   } while (length < 0 && errno == EINTR);
   if (length == 1) {
     return EX_OK;
   }
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  while (::waitpid(daemon, &status, 0) < 0 && errno == EINTR) {
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 }
 
 }  // namespace
 
-int fail(int status, const std::string& problem) {
-  std::cerr << "hypeman-statsfs: " << problem << '\n';
+int fail(int status, const std::string& message) {
+  std::cerr << "hypeman-statsfs: " << message << '\n';
   return status;
 }
 
-tl::expected<std::variant<Startup, int>, std::string> Startup::in_background() {
-  const std::string problem = "cannot go to the background; use -f";
-  UniqueFd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
-  std::array<int, 2> ends{};
-  if (!null || ::pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return tl::unexpected{problem};
-  }
-  const UniqueFd started{ends[0]};
-  UniqueFd waiting{ends[1]};
-  const auto child = ::fork();
-  if (child < 0) {
-    return tl::unexpected{problem};
-  }
-  if (child > 0) {
-    waiting = {};
-    return wait_for(child, started);
-  }
-  ::setsid();
-  return Startup{std::move(null), std::move(waiting)};
-}
-
-void Startup::leave_terminal() {
-  if (null_) {
+void ParentConnection::redirect_standard_streams() {
+  if (null_device_) {
     for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-      ::dup2(null_.get(), stream);
+      ::dup2(null_device_.get(), stream);
     }
   }
-  null_ = {};
+  null_device_ = {};
 }
 
-void Startup::succeed() {
-  leave_terminal();
-  if (waiting_) {
-    // Nobody waits any more where this fails.
-    static_cast<void>(::write(waiting_.get(), "", 1) == 1);
+void ParentConnection::notify_started() {
+  redirect_standard_streams();
+  if (pipe_) {
+    // This fails only if the parent no longer waits.
+    static_cast<void>(::write(pipe_.get(), "", 1) == 1);
   }
-  waiting_ = {};
+  pipe_ = {};
+}
+
+tl::expected<std::variant<ParentConnection, int>, std::string> daemonize() {
+  UniqueFd null_device{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+  std::array<int, 2> ends{};
+  if (!null_device || ::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return cannot_daemonize();
+  }
+  const UniqueFd read_end{ends[0]};
+  UniqueFd write_end{ends[1]};
+  const auto daemon = ::fork();
+  if (daemon < 0) {
+    return cannot_daemonize();
+  }
+  if (daemon > 0) {
+    write_end = {};
+    return wait_for_start(daemon, read_end);
+  }
+  ::setsid();
+  return ParentConnection{std::move(null_device), std::move(write_end)};
 }
 
 }  // namespace hypeman::fs

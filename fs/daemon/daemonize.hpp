@@ -10,32 +10,33 @@
 
 namespace hypeman::fs {
 
-/// Prints the problem, a line, where whoever has started the program sees it; returns the status.
-int fail(int status, const std::string& problem);
+/// Prints an error message, one line, to standard error. Returns `status`, the exit status.
+int fail(int status, const std::string& message);
 
-/// What lies between being called and being at work: in the background, whoever has called waits
-/// until the start has succeeded, and sees on the terminal why it has not.
-class Startup {
+/// The connection from a daemon to its parent, the process that the user started (daemon(7)). The
+/// parent exits when the daemon has started, or has failed to start. Until then the daemon prints
+/// its errors to the user's terminal. A process in the foreground has no parent to notify: then
+/// the functions do nothing.
+class ParentConnection {
  public:
-  /// Nobody waits.
-  [[nodiscard]] static Startup in_foreground() { return {}; }
+  ParentConnection() = default;
+  ParentConnection(UniqueFd null_device, UniqueFd pipe)
+      : null_device_{std::move(null_device)}, pipe_{std::move(pipe)} {}
 
-  /// Goes to the background in a session of its own. The caller's process waits there, and gets the
-  /// status that it has to exit with. The error is one line.
-  [[nodiscard]] static tl::expected<std::variant<Startup, int>, std::string> in_background();
+  /// Replaces the standard streams with /dev/null.
+  void redirect_standard_streams();
 
-  /// In the background, puts /dev/null in the place of the standard streams.
-  void leave_terminal();
-
-  /// Leaves the terminal and lets whoever waits go.
-  void succeed();
+  /// Redirects the standard streams. Then tells the parent that the daemon has started.
+  void notify_started();
 
  private:
-  Startup() = default;
-  Startup(UniqueFd null, UniqueFd waiting) : null_{std::move(null)}, waiting_{std::move(waiting)} {}
-
-  UniqueFd null_;     // /dev/null, opened while that is still allowed
-  UniqueFd waiting_;  // a pipe to the process that waits
+  UniqueFd null_device_;  // open from the start: a sandboxed process cannot open /dev/null
+  UniqueFd pipe_;
 };
+
+/// Forks a daemon in a new session. Returns in both processes: in the daemon at once, with its
+/// connection to the parent; in the parent when the daemon has started or failed, with the exit
+/// status for the parent. The error is one line.
+[[nodiscard]] tl::expected<std::variant<ParentConnection, int>, std::string> daemonize();
 
 }  // namespace hypeman::fs

@@ -1,4 +1,3 @@
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -12,6 +11,7 @@
 #include <malloc.h>
 #include <sysexits.h>
 
+#include "base/descriptor_limit.hpp"
 #include "collector/instances/host.hpp"
 #include "fs/daemon/daemonize.hpp"
 #include "fs/daemon/log.hpp"
@@ -25,39 +25,34 @@ namespace {
 
 using namespace hypeman;  // NOLINT(google-build-using-namespace): the program's own
 
-/// Each running instance keeps four descriptors open.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-  }
-}
-
-/// glibc would keep whatever the rendering of the largest host has taken, once a thread. A little
-/// is kept: memory that is new each time costs more than to render a thousand VMs.
-void give_memory_back() {
-  constexpr int kept = 4 << 20;
-  ::mallopt(M_MMAP_THRESHOLD, kept);
-  ::mallopt(M_TRIM_THRESHOLD, kept);
+/// Makes glibc return most freed memory to the kernel. Otherwise each thread would keep as much
+/// memory as the largest file has ever needed. Some memory is kept, because to get new memory from
+/// the kernel for every read costs more than to render a thousand VMs.
+void configure_malloc() {
+  constexpr int kept_bytes = 4 << 20;
+  ::mallopt(M_MMAP_THRESHOLD, kept_bytes);
+  ::mallopt(M_TRIM_THRESHOLD, kept_bytes);
   ::mallopt(M_ARENA_MAX, 2);
 }
 
-/// What the caller has left open besides the standard streams would stay open in the sandbox.
+/// Closes all descriptors except the standard streams. Otherwise the sandboxed process could use
+/// the descriptors that the caller left open.
 void close_inherited_descriptors() {
   ::close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 
-/// From the command line to the mount; from then on there are two processes.
-int run(const fs::Options& options, fs::Startup startup) {
+/// Mounts, then runs the monitor and the worker process. Returns in both, with the exit status.
+int run(const fs::Options& options, fs::ParentConnection parent) {
   fs::block_signals();
-  raise_descriptor_limit();
-  give_memory_back();
+  raise_descriptor_limit();  // each running instance keeps four descriptors open
+  configure_malloc();
 
   const auto logger = fs::make_logger(options.foreground);
   auto user = options.run_as ? options.run_as : fs::default_user();
   if (!user) {
-    return fs::fail(EX_NOUSER, "no user hypeman-statsfs or nobody; name one by -o run_as=USER");
+    return fs::fail(EX_NOUSER,
+                    "there is no user hypeman-statsfs and no user nobody; "
+                    "name a user with -o run_as=USER");
   }
   auto host = collector::Host::open({.data_dir = options.data_dir}, logger);
   if (!host) {
@@ -69,29 +64,29 @@ int run(const fs::Options& options, fs::Startup startup) {
   }
   auto mount = fs::Mount::create({.source = options.data_dir,
                                   .mountpoint = *mountpoint,
-                                  .check_permissions = !options.access.everybody()});
+                                  .default_permissions = !options.access.everybody()});
   if (!mount) {
     return fs::fail(::geteuid() == 0 ? EX_OSERR : EX_NOPERM, mount.error());
   }
   const auto log = options.foreground ? fs::LogTarget::standard_error : fs::LogTarget::syslog;
   auto worker =
       std::make_unique<fs::Worker>(*std::move(host), options.access, *std::move(user), log);
-  return fs::keep(*std::move(mount), std::move(worker), std::move(startup), logger);
+  return fs::run_monitor(*std::move(mount), std::move(worker), std::move(parent), logger);
 }
 
 int start(const fs::Options& options) {
   close_inherited_descriptors();
   if (options.foreground) {
-    return run(options, fs::Startup::in_foreground());
+    return run(options, fs::ParentConnection{});
   }
-  auto started = fs::Startup::in_background();
-  if (!started) {
-    return fs::fail(EX_OSERR, started.error());
+  auto daemonized = fs::daemonize();
+  if (!daemonized) {
+    return fs::fail(EX_OSERR, daemonized.error());
   }
-  if (const auto* const status = std::get_if<int>(&*started)) {
+  if (const auto* const status = std::get_if<int>(&*daemonized)) {
     return *status;
   }
-  return run(options, std::get<fs::Startup>(*std::move(started)));
+  return run(options, std::get<fs::ParentConnection>(*std::move(daemonized)));
 }
 
 }  // namespace

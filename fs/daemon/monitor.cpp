@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/capability.h>
+#include <sys/types.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@
 namespace hypeman::fs {
 namespace {
 
-sigset_t set_of(std::initializer_list<int> signals) {
+sigset_t signal_set(std::initializer_list<int> signals) {
   sigset_t set;
   ::sigemptyset(&set);
   for (const int signal : signals) {
@@ -33,157 +34,166 @@ sigset_t set_of(std::initializer_list<int> signals) {
   return set;
 }
 
-void notify(const std::string& state) {
-  // Where no service manager has asked for it, this does nothing.
+void notify_service_manager(const std::string& state) {
+  // Does nothing if no service manager has set NOTIFY_SOCKET.
   ::sd_notify(/*unset_environment=*/0, state.c_str());
 }
 
-/// A child that exits with success once the file system at `mountpoint` has answered a question.
-/// Not asked here: a keeper that waits for its worker's answer could not be stopped.
-pid_t ask(const std::string& mountpoint) {
+/// Forks a child that exits with success when the file system at `mountpoint` answers a request.
+/// The monitor does not send the request itself, because it could not handle signals while it waits
+/// for the answer.
+pid_t fork_readiness_probe(const std::string& mountpoint) {
   const auto child = ::fork();
   if (child == 0) {
-    // Another file system answers in its place only where somebody has unmounted it already.
+    // If somebody has already unmounted, the file system below answers. Then the worker ends too.
     struct statfs status {};
     ::_exit(::statfs(mountpoint.c_str(), &status) == 0 ? EX_OK : EX_UNAVAILABLE);
   }
   return child;
 }
 
-/// All that unmounting takes. Its capability to pass directories that are closed to it, the keeper
-/// needs only where the mountpoint lies behind one.
-tl::expected<void, std::string> keep_power_to_unmount(const Mount& mount) {
+/// Keeps the capabilities that unmounting needs. CAP_DAC_READ_SEARCH is needed only if a directory
+/// above the mountpoint cannot be searched without it.
+tl::expected<void, std::string> keep_unmount_capabilities(const Mount& mount) {
   constexpr std::array all{cap_value_t{CAP_SYS_ADMIN}, cap_value_t{CAP_DAC_READ_SEARCH}};
   constexpr std::array usual{all.front()};
   return keep_capabilities(all, usual).and_then([&] {
-    return mount.within_reach() ? keep_capabilities(usual, usual) : keep_capabilities(all, all);
+    return mount.is_reachable() ? keep_capabilities(usual, usual) : keep_capabilities(all, all);
   });
 }
 
-class Keeper {
+class Monitor {
  public:
-  Keeper(Mount mount, UniqueFd lifeline, Startup startup, std::shared_ptr<spdlog::logger> logger)
+  Monitor(Mount mount, UniqueFd worker_pipe, ParentConnection parent,
+          std::shared_ptr<spdlog::logger> logger)
       : mountpoint_{mount.mountpoint()},
         mount_{std::move(mount)},
-        lifeline_{std::move(lifeline)},
-        startup_{std::move(startup)},
+        worker_pipe_{std::move(worker_pipe)},
+        parent_{std::move(parent)},
         logger_{std::move(logger)} {}
 
   int run(pid_t worker) {
-    // Where something cannot be given up, the worker has logged it.
+    // The worker calls this too, and logs the error.
     static_cast<void>(forbid_new_privileges());
-    if (const auto kept = keep_power_to_unmount(mount_); !kept) {
+    if (const auto kept = keep_unmount_capabilities(mount_); !kept) {
       logger_->warn("{}", kept.error());
     }
-    const auto question = ask(mountpoint_);
-    const auto signals = set_of({SIGINT, SIGTERM, SIGCHLD});
+    const auto probe = fork_readiness_probe(mountpoint_);
+    const auto signals = signal_set({SIGINT, SIGTERM, SIGCHLD});
     std::optional<int> worker_status;
     while (!worker_status) {
       const int signal = ::sigwaitinfo(&signals, nullptr);
       if (signal == SIGCHLD) {
-        worker_status = reap(worker, question);
+        worker_status = reap_children(worker, probe);
       } else if (signal > 0) {
-        asked_to_end_ = true;
-        end();
+        signal_received_ = true;
+        shut_down();
       }
     }
-    end();
+    shut_down();
     return exit_status(*worker_status);
   }
 
  private:
-  /// Looks at the children that have ended; gives the worker's wait status if it is among them.
-  std::optional<int> reap(pid_t worker, pid_t question) {
+  /// Reaps the children that have ended. Returns the worker's wait status if it is one of them.
+  std::optional<int> reap_children(pid_t worker, pid_t probe) {
     std::optional<int> worker_status;
     int status = 0;
     for (pid_t child = 0; (child = ::waitpid(-1, &status, WNOHANG)) > 0;) {
       if (child == worker) {
         worker_status = status;
-      } else if (child == question) {
-        status == EX_OK ? succeed() : end();
+      } else if (child == probe) {
+        status == EX_OK ? notify_ready() : shut_down();
       }
     }
     return worker_status;
   }
 
-  void succeed() {
-    started_ = true;
-    notify("READY=1\nSTATUS=Mounted at " + mountpoint_);
-    startup_.succeed();
+  void notify_ready() {
+    ready_ = true;
+    notify_service_manager("READY=1\nSTATUS=Mounted at " + mountpoint_);
+    parent_.notify_started();
   }
 
-  /// Unmounts, and has the worker end when it has answered what it has begun.
-  void end() {
-    if (lifeline_) {
-      notify("STOPPING=1\nSTATUS=Unmounting");
+  /// Unmounts and stops the worker. The worker first answers the requests that it has received.
+  void shut_down() {
+    if (worker_pipe_) {
+      notify_service_manager("STOPPING=1\nSTATUS=Unmounting");
       mount_.unmount();
-      lifeline_ = {};
+      worker_pipe_ = {};
     }
   }
 
   [[nodiscard]] int exit_status(int worker_status) const {
     if (WIFSIGNALED(worker_status)) {
       const int signal = WTERMSIG(worker_status);
-      const auto problem = "the process that serves was ended by signal " + std::to_string(signal) +
-                           " (" + ::strsignal(signal) + "); unmounted, start it again";
-      if (!started_) {
-        return fail(EX_SOFTWARE, problem);
+      const auto message = mountpoint_ + ": unmounted because signal " + std::to_string(signal) +
+                           " (" + ::strsignal(signal) +
+                           ") ended the worker process; start hypeman-statsfs again";
+      if (!ready_) {
+        return fail(EX_SOFTWARE, message);
       }
-      logger_->error("{}", problem);
+      logger_->error("{}", message);
       return EX_SOFTWARE;
     }
     const int status = WEXITSTATUS(worker_status);
-    if (status == EX_OK && !started_ && !asked_to_end_) {
-      return fail(EX_UNAVAILABLE,
-                  mountpoint_ + ": mounted, but it does not answer; start it again");
+    if (status == EX_OK && !ready_ && !signal_received_) {
+      return fail(EX_UNAVAILABLE, mountpoint_ +
+                                      ": the file system does not answer after mounting; "
+                                      "start hypeman-statsfs again");
     }
     return status;
   }
 
   const std::string mountpoint_;
   Mount mount_;
-  UniqueFd lifeline_;
-  Startup startup_;
+  UniqueFd worker_pipe_;  // the worker ends when this is closed
+  ParentConnection parent_;
   std::shared_ptr<spdlog::logger> logger_;
-  bool started_ = false;
-  bool asked_to_end_ = false;
+  bool ready_ = false;
+  bool signal_received_ = false;
 };
+
+int cannot_start_worker() {
+  return fail(EX_OSERR, std::string{"cannot start the worker process: "} + ::strerror(errno) +
+                            "; check the limits on processes and open files");
+}
 
 }  // namespace
 
 void block_signals() {
-  const auto signals = set_of({SIGINT, SIGTERM, SIGHUP, SIGPIPE});
+  const auto signals = signal_set({SIGINT, SIGTERM, SIGHUP, SIGPIPE});
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
 }
 
-int keep(Mount mount, std::unique_ptr<Worker> worker, Startup startup,
-         const std::shared_ptr<spdlog::logger>& logger) {
-  const auto child_ended = set_of({SIGCHLD});
+int run_monitor(Mount mount, std::unique_ptr<Worker> worker, ParentConnection parent,
+                const std::shared_ptr<spdlog::logger>& logger) {
+  const auto child_ended = signal_set({SIGCHLD});
   ::sigprocmask(SIG_BLOCK, &child_ended, nullptr);
-  ::signal(SIGCHLD, SIG_DFL);  // a parent that ignored it has left that to us
+  // The caller may have ignored SIGCHLD, and children inherit that. Then the kernel would discard
+  // the exit status of the worker.
+  ::signal(SIGCHLD, SIG_DFL);
 
-  // The worker notices its keeper's end by a pipe: a parent-death signal is not delivered from a
-  // keeper that may not send signals to another user's process.
+  // The worker detects the end of the monitor with a pipe. A parent-death signal does not work:
+  // the monitor has no permission to send signals to a process of another user.
   std::array<int, 2> ends{};
   if (::chdir("/") != 0 || ::pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return fail(EX_OSERR,
-                std::string{"cannot start the process that serves: "} + ::strerror(errno));
+    return cannot_start_worker();
   }
-  UniqueFd keeper{ends[0]};
-  UniqueFd lifeline{ends[1]};
+  UniqueFd read_end{ends[0]};
+  UniqueFd write_end{ends[1]};
   const auto child = ::fork();
   if (child < 0) {
-    return fail(EX_OSERR,
-                std::string{"cannot start the process that serves: "} + ::strerror(errno));
+    return cannot_start_worker();
   }
   if (child == 0) {
-    lifeline = {};
-    return worker->run(mount.leave_to_keeper(), std::move(keeper), std::move(startup));
+    write_end = {};
+    return worker->run(mount.release_device(), std::move(read_end), std::move(parent));
   }
-  keeper = {};
+  read_end = {};
   worker = {};
   mount.close_device();
-  return Keeper{std::move(mount), std::move(lifeline), std::move(startup), logger}.run(child);
+  return Monitor{std::move(mount), std::move(write_end), std::move(parent), logger}.run(child);
 }
 
 }  // namespace hypeman::fs

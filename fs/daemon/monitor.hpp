@@ -10,16 +10,18 @@
 
 namespace hypeman::fs {
 
-/// Blocks SIGINT, SIGTERM, SIGHUP and SIGPIPE in this process and those that it forks: from then on
-/// only keep() takes notice of the first two, and nobody of the others.
+/// Blocks SIGINT, SIGTERM, SIGHUP and SIGPIPE in this process and in its future children. The
+/// monitor process waits for SIGINT and SIGTERM. Nothing handles SIGHUP and SIGPIPE.
 void block_signals();
 
-/// Makes two processes of this one: the worker in a child, and its keeper here, which has the power
-/// to unmount, and no other. When the mount answers, the start has succeeded, and the service
-/// manager is told. Ends, with the mount unmounted, upon SIGINT, SIGTERM, an unmount from outside,
-/// or the end of the worker, whichever way that comes; the worker ends with its keeper. Gives the
-/// exit status, in each of the two its own; the reason of a failure has been told.
-[[nodiscard]] int keep(Mount mount, std::unique_ptr<Worker> worker, Startup startup,
-                       const std::shared_ptr<spdlog::logger>& logger);
+/// Separates privileges: forks the worker process and makes this process its monitor. The monitor
+/// keeps only the capabilities that it needs to unmount. When the mount answers, it notifies the
+/// parent and the service manager. It unmounts and ends after SIGINT or SIGTERM, after somebody
+/// else has unmounted, and when the worker ends for any reason. The worker ends when the monitor
+/// does.
+///
+/// Returns in both processes, each with its own exit status. Failures have been reported by then.
+[[nodiscard]] int run_monitor(Mount mount, std::unique_ptr<Worker> worker, ParentConnection parent,
+                              const std::shared_ptr<spdlog::logger>& logger);
 
 }  // namespace hypeman::fs

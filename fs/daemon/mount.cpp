@@ -17,13 +17,13 @@
 namespace hypeman::fs {
 namespace {
 
-constexpr auto run_as_root = "; only root can mount: run it as root";
+constexpr auto run_as_root = "; only root can mount: run hypeman-statsfs as root";
 
 std::string reason(int error) {
   return std::generic_category().message(error);
 }
 
-/// Which mount a path is on, without asking its file system.
+/// The ID of the mount that contains `path`. Sends no request to the file system.
 std::optional<std::uint64_t> mount_id_of(const std::string& path) {
   struct statx status {};
   if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, STATX_MNT_ID,
@@ -37,7 +37,7 @@ bool is_mountpoint(const std::string& path) {
   return mount_id_of(path) != mount_id_of(std::filesystem::path{path}.parent_path());
 }
 
-/// Whether its daemon is gone: then the mount answers nothing but this.
+/// Whether the daemon of a FUSE mount has ended. Then the kernel answers with these errors.
 bool is_stale(const std::string& path) {
   struct statfs status {};
   return ::statfs(path.c_str(), &status) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
@@ -49,23 +49,23 @@ tl::expected<std::string, std::string> prepare_mountpoint(const std::string& pat
   std::error_code error;
   while (is_stale(path)) {
     if (::umount2(path.c_str(), MNT_DETACH) != 0) {
-      return tl::unexpected{
-          path + ": a dead file system is mounted here and cannot be cleared: " + reason(errno)};
+      return tl::unexpected{path + ": cannot remove the mount of a crashed daemon: " +
+                            reason(errno) + "; remove it as root: umount -l " + path};
     }
   }
   std::filesystem::create_directories(path, error);
   auto absolute = error ? std::filesystem::path{} : std::filesystem::canonical(path, error);
   if (error) {
-    return tl::unexpected{path + ": cannot be mounted on: " + error.message()};
+    return tl::unexpected{path + ": not usable as a mountpoint: " + error.message()};
   }
   if (!std::filesystem::is_directory(absolute, error)) {
-    return tl::unexpected{path + ": cannot be mounted on: it is not a directory"};
+    return tl::unexpected{path + ": not usable as a mountpoint: not a directory"};
   }
   struct statfs status {};
   if (::statfs(absolute.c_str(), &status) == 0 && status.f_type == FUSE_SUPER_MAGIC &&
       is_mountpoint(absolute)) {
     return tl::unexpected{path +
-                          ": a FUSE file system is mounted here already; to replace it, "
+                          ": a FUSE file system is already mounted here; to replace it, "
                           "unmount it first: umount " +
                           path};
   }
@@ -82,7 +82,7 @@ tl::expected<Mount, std::string> Mount::create(const Options& options) {
   }
   auto data =
       "fd=" + std::to_string(device.get()) + ",rootmode=40000,user_id=0,group_id=0,allow_other";
-  if (options.check_permissions) {
+  if (options.default_permissions) {
     data += ",default_permissions";
   }
   if (::mount(options.source.c_str(), options.mountpoint.c_str(), "fuse.hypeman-statsfs",
@@ -99,12 +99,12 @@ Mount::Mount(Mount&& other) noexcept
       mountpoint_{std::exchange(other.mountpoint_, {})},
       mount_id_{other.mount_id_} {}
 
-UniqueFd Mount::leave_to_keeper() {
+UniqueFd Mount::release_device() {
   mountpoint_.clear();
   return std::move(device_);
 }
 
-bool Mount::within_reach() const {
+bool Mount::is_reachable() const {
   return mount_id_of(mountpoint_) == mount_id_;
 }
 
@@ -113,8 +113,8 @@ void Mount::unmount() {
   if (mountpoint.empty() || mount_id_of(mountpoint) != mount_id_) {
     return;
   }
-  // Readers that hold a file open make that EBUSY; then it goes out of everybody's sight, and they
-  // keep what they have open for as long as it is served.
+  // EBUSY: a reader holds a file open. A lazy unmount then hides the file system from all other
+  // processes. The reader can use its open files until the worker ends.
   if (::umount2(mountpoint.c_str(), UMOUNT_NOFOLLOW) != 0) {
     ::umount2(mountpoint.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
   }

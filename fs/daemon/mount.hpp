@@ -11,21 +11,21 @@
 
 namespace hypeman::fs {
 
-/// Makes `path` fit to be mounted on and returns it absolute, without symlinks: creates what is
-/// missing of it, and clears a mount that a crashed daemon has left ("Transport endpoint is not
-/// connected"). The error is one line; a FUSE file system that is alive there is one.
+/// Prepares the mountpoint and returns its canonical path. Creates missing directories. Unmounts
+/// what a crashed daemon has left ("Transport endpoint is not connected"). Fails if a FUSE file
+/// system is mounted there and still served. The error is one line.
 [[nodiscard]] tl::expected<std::string, std::string> prepare_mountpoint(const std::string& path);
 
 /// A FUSE file system in the mount table, from mount(2) to umount2(2).
 class Mount {
  public:
   struct Options {
-    std::string source;      ///< what mount(8) shows: the data directory
-    std::string mountpoint;  ///< from prepare_mountpoint()
-    bool check_permissions;  ///< let the kernel hold readers to the modes of the tree
+    std::string source;        ///< the data directory; mount(8) shows it
+    std::string mountpoint;    ///< from prepare_mountpoint()
+    bool default_permissions;  ///< the kernel checks the modes of the files
   };
 
-  /// Mounts read-only, without set-user-ID, devices and execution. The error is one line.
+  /// Mounts read-only, with nosuid, nodev and noexec. The error is one line.
   [[nodiscard]] static tl::expected<Mount, std::string> create(const Options& options);
 
   Mount(Mount&& other) noexcept;
@@ -36,20 +36,20 @@ class Mount {
 
   [[nodiscard]] const std::string& mountpoint() const { return mountpoint_; }
 
-  /// For a process that serves the mount and leaves it to another to unmount: the descriptor of
-  /// /dev/fuse that the kernel's requests come through. Reads from it fail with ENODEV once the
-  /// mount is gone and nobody has a file of it open.
-  [[nodiscard]] UniqueFd leave_to_keeper();
+  /// For the worker process: gives up the descriptor of /dev/fuse, from which the worker reads the
+  /// kernel's requests. This object no longer unmounts. Reads fail with ENODEV when the file system
+  /// is unmounted and all its files are closed.
+  [[nodiscard]] UniqueFd release_device();
 
-  /// For that other process: a mount whose last descriptor is closed answers nothing any more, so
-  /// it holds none.
+  /// For the monitor process: the mount must fail when the worker ends, but it would wait for
+  /// answers as long as any process had the descriptor open.
   void close_device() { device_ = {}; }
 
-  /// Whether this process may pass all directories on the way to the mountpoint.
-  [[nodiscard]] bool within_reach() const;
+  /// Whether this process may search all directories in the path of the mountpoint.
+  [[nodiscard]] bool is_reachable() const;
 
-  /// Takes it out of the mount table, also while readers hold files open. Does nothing if somebody
-  /// else has done it, or has mounted something over it.
+  /// Unmounts, even while readers hold files open. Does nothing if somebody else has unmounted or
+  /// has mounted another file system on top.
   void unmount();
 
  private:

@@ -14,6 +14,7 @@
 #include <CLI/Formatter.hpp>
 #include <sysexits.h>
 
+#include "base/decimal.hpp"
 #include "base/version.hpp"
 
 namespace hypeman::fs {
@@ -21,9 +22,9 @@ namespace {
 
 constexpr std::string_view program = "hypeman-statsfs";
 
-/// What mount(8) and fstab(5) pass to every file system, or keep for themselves. The tree is
-/// mounted read-only, without devices, set-user-ID and execution whatever they say.
-bool concerns_mount_only(std::string_view option) {
+/// Whether this is an option that mount(8) passes to every file system, or that only mount(8) or
+/// fstab(5) uses. None has an effect: the mount is always read-only, nodev, nosuid and noexec.
+bool is_ignored_option(std::string_view option) {
   constexpr std::array<std::string_view, 29> names{
       "ro",       "rw",         "dev",           "nodev",       "suid",
       "nosuid",   "exec",       "noexec",        "atime",       "noatime",
@@ -37,34 +38,31 @@ bool concerns_mount_only(std::string_view option) {
 
 std::optional<mode_t> parse_file_mode(std::string_view text) {
   constexpr int octal = 8;
-  constexpr mode_t everybody = 0444;
+  constexpr mode_t all = 0444;
   constexpr mode_t owner = 0400;
   mode_t mode = 0;
   const auto* const end = text.data() + text.size();
   const auto [parsed, error] = std::from_chars(text.data(), end, mode, octal);
-  if (error != std::errc{} || parsed != end || (mode & ~everybody) != 0 || (mode & owner) == 0) {
+  if (error != std::errc{} || parsed != end || (mode & ~all) != 0 || (mode & owner) == 0) {
     return std::nullopt;
   }
   return mode;
 }
 
 std::optional<gid_t> parse_group(std::string_view text) {
-  gid_t gid = 0;
-  const auto* const end = text.data() + text.size();
-  if (const auto [parsed, error] = std::from_chars(text.data(), end, gid);
-      error == std::errc{} && parsed == end) {
+  if (const auto gid = parse_decimal<gid_t>(text)) {
     return gid;
   }
   const auto* const group = ::getgrnam(std::string{text}.c_str());
   return group == nullptr ? std::nullopt : std::optional{group->gr_gid};
 }
 
-/// Applies one -o option; the error is one line.
+/// Applies one -o option. Returns an error of one line, or nothing.
 std::optional<std::string> apply_mount_option(std::string_view option, Options& options) {
   if (option.starts_with("mode=")) {
     const auto mode = parse_file_mode(option.substr(option.find('=') + 1));
     if (!mode) {
-      return std::string{option} + ": not a mode of read-only files; use 0444, 0440 or 0400";
+      return std::string{option} + ": not a valid file mode; use 0444, 0440 or 0400";
     }
     options.access.file_mode = *mode;
     return std::nullopt;
@@ -72,7 +70,7 @@ std::optional<std::string> apply_mount_option(std::string_view option, Options& 
   if (option.starts_with("gid=")) {
     const auto gid = parse_group(option.substr(option.find('=') + 1));
     if (!gid) {
-      return std::string{option} + ": no such group; use one of getent group";
+      return std::string{option} + ": no such group; to list the groups: getent group";
     }
     options.access.group = *gid;
     return std::nullopt;
@@ -80,7 +78,7 @@ std::optional<std::string> apply_mount_option(std::string_view option, Options& 
   if (option.starts_with("run_as=")) {
     options.run_as = find_user(std::string{option.substr(option.find('=') + 1)});
     if (!options.run_as) {
-      return std::string{option} + ": no such user; use one of getent passwd";
+      return std::string{option} + ": no such user; to list the users: getent passwd";
     }
     return std::nullopt;
   }
@@ -88,11 +86,10 @@ std::optional<std::string> apply_mount_option(std::string_view option, Options& 
     options.foreground = true;
     return std::nullopt;
   }
-  if (concerns_mount_only(option)) {
+  if (is_ignored_option(option)) {
     return std::nullopt;
   }
-  return std::string{option} +
-         ": unknown mount option; known are mode=, gid=, run_as= and foreground";
+  return std::string{option} + ": unknown mount option; use mode=, gid=, run_as= or foreground";
 }
 
 Exit usage_error(const std::string& problem) {
@@ -106,18 +103,22 @@ std::variant<Options, Exit> parse_command_line(std::span<char* const> arguments)
   std::vector<std::string> mount_options;
 
   CLI::App app{
-      "Shows every Hypeman instance as a directory and every statistic of it as a file,\n"
-      "measured when it is read. Ends with umount, SIGTERM or SIGINT.",
+      "Mounts a file system with one directory for each Hypeman instance and one file for\n"
+      "each statistic. A statistic is measured when its file is read.\n"
+      "To stop it, unmount the file system or send SIGTERM or SIGINT.",
       std::string{program}};
   app.add_option("DATA_DIR", options.data_dir, "Hypeman's data directory")->capture_default_str();
-  app.add_option("MOUNTPOINT", options.mountpoint, "where to mount; made if it is missing")
+  app.add_option("MOUNTPOINT", options.mountpoint, "where to mount; created if missing")
       ->capture_default_str();
-  app.add_flag("-f,--foreground", options.foreground, "stay in the foreground, log to stderr");
+  app.add_flag("-f,--foreground", options.foreground, "stay in the foreground and log to stderr");
   app.add_option("-o", mount_options,
-                 "mount options: mode=MODE of files (0444, 0440 or 0400; directories are\n"
-                 "searchable by whom files are readable), gid=GROUP that owns them,\n"
-                 "run_as=USER that serves them (hypeman-statsfs where it exists, else nobody),\n"
-                 "foreground")
+                 "mount options:\n"
+                 "mode=MODE: mode of the files: 0444 (default), 0440 or 0400; users who\n"
+                 "  can read the files can search the directories\n"
+                 "gid=GROUP: group of the files and directories (default: root)\n"
+                 "run_as=USER: user of the process that reads the statistics\n"
+                 "  (default: hypeman-statsfs if that user exists, otherwise nobody)\n"
+                 "foreground: same as -f")
       ->delimiter(',')
       ->expected(1)
       ->allow_extra_args(false)

@@ -10,24 +10,24 @@
 
 namespace hypeman::fs {
 
-/// What the command line asks for.
+/// The options of the command line.
 struct Options {
   std::string data_dir = "/var/lib/hypeman";
   std::string mountpoint = "/run/hypeman/stats";
   bool foreground = false;
   Access access;
-  std::optional<User> run_as;  ///< default_user() unless somebody is named
+  std::optional<User> run_as;  ///< if absent, default_user()
 };
 
-/// Print `text` and exit with `status`: for --help and --version, and for a command line that is
-/// wrong, whose text is one line.
+/// The program prints `text` and exits with `status`: for --help, for --version, and for a wrong
+/// command line. Then `text` is one line.
 struct Exit {
   std::string text;
   int status;
 };
 
-/// Understands `hypeman-statsfs [DATA_DIR [MOUNTPOINT]] [-f] [-o opt,…]`, as a user types it and as
-/// mount(8) calls it.
+/// Parses `hypeman-statsfs [DATA_DIR [MOUNTPOINT]] [-f] [-o opt,…]`, as typed by a user or passed
+/// by mount(8).
 [[nodiscard]] std::variant<Options, Exit> parse_command_line(std::span<char* const> arguments);
 
 }  // namespace hypeman::fs

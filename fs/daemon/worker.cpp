@@ -15,59 +15,63 @@
 
 namespace hypeman::fs {
 
-int Worker::run(UniqueFd device, UniqueFd keeper, Startup startup) {
-  if (const auto entered = enter_sandbox(); !entered) {
-    return fail(EX_NOPERM, entered.error());
+int Worker::run(UniqueFd device, UniqueFd monitor_pipe, ParentConnection parent) {
+  if (const auto dropped = drop_privileges(); !dropped) {
+    return fail(EX_NOPERM, dropped.error());
   }
-  if (const auto sees = check_sight(); !sees) {
-    return fail(EX_NOINPUT, sees.error());
+  if (const auto checked = check_access(); !checked) {
+    return fail(EX_NOINPUT, checked.error());
   }
   collector::Instances instances{host_};
   Tree tree{instances, access_};
-  // Whether the start has succeeded is the keeper's to say, and nothing here is to hold that open.
-  std::exchange(startup, Startup::in_foreground()).leave_terminal();
-  if (const auto served = serve(std::move(device), keeper.get(), tree); !served) {
-    host_.logger->error("{}", served.error());
+  // The monitor notifies the parent. If the monitor dies first, the parent waits until all copies
+  // of the pipe are closed, so close the worker's copy.
+  parent.redirect_standard_streams();
+  parent = {};
+  if (const auto ended = run_request_loop(std::move(device), monitor_pipe.get(), tree); !ended) {
+    host_.logger->error("{}", ended.error());
     return EX_SOFTWARE;
   }
   return EX_OK;
 }
 
-tl::expected<void, std::string> Worker::enter_sandbox() const {
-  ::tzset();  // syslog(3) tells the time, and could not read the time zone later
-  // Who keeps the instances elsewhere has made a symlink of "guests".
+tl::expected<void, std::string> Worker::drop_privileges() const {
+  // syslog(3) needs the time zone. The sandboxed process cannot read the time zone file.
+  ::tzset();
+  // "guests" may be a symlink to a directory outside the data directory.
   const auto guests = collector::open_guests(host_.data_dir.get());
-  Sandbox sandbox{.user = user_,
-                  .groups = {},
-                  .readable = {host_.data_dir.get(), host_.procfs.root.get(), host_.sys.get()},
-                  .log = log_};
+  Sandbox sandbox{
+      .user = user_,
+      .groups = {},
+      .readable_directories = {host_.data_dir.get(), host_.procfs.root.get(), host_.sys.get()},
+      .log = log_};
   if (guests) {
-    sandbox.readable.push_back(guests->get());
+    sandbox.readable_directories.push_back(guests->get());
   }
-  if (const auto group = group_that_sees_all_processes("/proc/self/mounts")) {
+  if (const auto group = hidepid_exempt_group("/proc/self/mounts")) {
     sandbox.groups.push_back(*group);
   }
-  return enter(sandbox, *host_.logger);
+  return enter_sandbox(sandbox, *host_.logger);
 }
 
-/// What cannot be seen would be taken for something that is not there, and a running VM for a
-/// stopped one.
-tl::expected<void, std::string> Worker::check_sight() const {
+/// Checks that the worker can see all processes and all instances. Otherwise it would report a
+/// running VM as stopped or missing.
+tl::expected<void, std::string> Worker::check_access() const {
   const auto init =
       open_kernel_file(host_.procfs.root.get(), "1/stat").and_then([](const auto& fd) {
         return collector::read_proc_pid_stat(fd.get());
       });
   if (!init) {
-    return tl::unexpected{"/proc: the processes of others are hidden from user " + user_.name +
+    return tl::unexpected{"/proc hides the processes of other users from user " + user_.name +
                           ": " + init.error().message() +
-                          "; mount it with at most hidepid=invisible: "
+                          "; use hidepid=invisible or a weaker setting: "
                           "mount -o remount,hidepid=invisible /proc"};
   }
   const auto guests = collector::open_guests(host_.data_dir.get());
   if (!guests && guests.error() != std::errc::no_such_file_or_directory) {
-    return tl::unexpected{"guests in the data directory cannot be read by user " + user_.name +
-                          ": " + guests.error().message() +
-                          "; allow CAP_DAC_READ_SEARCH, or make it readable"};
+    return tl::unexpected{"user " + user_.name +
+                          " cannot open guests in the data directory: " + guests.error().message() +
+                          "; grant CAP_DAC_READ_SEARCH or make the directory readable"};
   }
   return {};
 }

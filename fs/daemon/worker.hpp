@@ -14,20 +14,21 @@
 
 namespace hypeman::fs {
 
-/// The process that answers the kernel's requests, in a sandbox: before it looks at the first one
-/// it has given up everything that it does not need for that.
+/// The worker process: answers the kernel's FUSE requests in a sandbox. It drops the privileges
+/// that it does not need before it reads the first request.
 class Worker {
  public:
   Worker(collector::Host host, Access access, User user, LogTarget log)
       : host_{std::move(host)}, access_{access}, user_{std::move(user)}, log_{log} {}
 
-  /// Serves the mount behind `device` until that ends, or until `keeper`, a pipe, is closed at its
-  /// other end. Gives the exit status; the reason of a failure has been told.
-  [[nodiscard]] int run(UniqueFd device, UniqueFd keeper, Startup startup);
+  /// Answers the requests from `device` (/dev/fuse) until the mount is gone, or until the monitor
+  /// closes its end of `monitor_pipe`. Returns the exit status. Failures have been reported by
+  /// then.
+  [[nodiscard]] int run(UniqueFd device, UniqueFd monitor_pipe, ParentConnection parent);
 
  private:
-  [[nodiscard]] tl::expected<void, std::string> enter_sandbox() const;
-  [[nodiscard]] tl::expected<void, std::string> check_sight() const;
+  [[nodiscard]] tl::expected<void, std::string> drop_privileges() const;
+  [[nodiscard]] tl::expected<void, std::string> check_access() const;
 
   collector::Host host_;
   Access access_;

@@ -24,9 +24,10 @@
 namespace hypeman::fs {
 namespace {
 
-// The kernel gives requests to waiting threads in turn, so each further one makes a lone reader's
-// round trip longer; a second one answers while the first renders a whole host.
-constexpr unsigned worker_threads = 2;
+// The kernel gives requests to the waiting threads in turn, so every additional thread makes the
+// round trip of a single reader longer. The second thread answers other readers while the first
+// renders a file of the whole host.
+constexpr unsigned thread_count = 2;
 constexpr int wake_signal = SIGUSR1;
 
 struct DestroySession {
@@ -34,7 +35,7 @@ struct DestroySession {
 };
 using Session = std::unique_ptr<fuse_session, DestroySession>;
 
-/// A session on a descriptor of /dev/fuse that is mounted already. Null if libfuse refuses it.
+/// Creates a session on a descriptor of /dev/fuse that is already mounted. Null if libfuse fails.
 Session make_session(UniqueFd device, const fuse_lowlevel_ops& operations, ServedTree& served) {
   fuse_args arguments FUSE_ARGS_INIT(0, nullptr);
   ::fuse_opt_add_arg(&arguments, "hypeman-statsfs");
@@ -49,7 +50,7 @@ Session make_session(UniqueFd device, const fuse_lowlevel_ops& operations, Serve
   return session;
 }
 
-/// The requests that one thread receives, in libfuse's growing buffer.
+/// The request buffer of one thread. libfuse allocates it on the first request.
 class RequestBuffer {
  public:
   RequestBuffer() = default;
@@ -57,7 +58,7 @@ class RequestBuffer {
   RequestBuffer& operator=(const RequestBuffer&) = delete;
   RequestBuffer(RequestBuffer&&) = delete;
   RequestBuffer& operator=(RequestBuffer&&) = delete;
-  // NOLINTNEXTLINE(*-no-malloc,*-owning-memory): libfuse allocates it, for us to free
+  // NOLINTNEXTLINE(*-no-malloc,*-owning-memory): libfuse allocates it, the caller frees it
   ~RequestBuffer() { ::free(buffer_.mem); }
 
   fuse_buf* get() { return &buffer_; }
@@ -66,22 +67,23 @@ class RequestBuffer {
   fuse_buf buffer_{};
 };
 
-/// The threads that answer a session's requests, until its connection ends.
-class Workers {
+/// The threads that answer the requests of a session.
+class RequestThreads {
  public:
-  explicit Workers(fuse_session* session) : session_{session} {
-    for (unsigned count = 0; count < worker_threads; ++count) {
-      threads_.emplace_back([this] { work(); });
+  explicit RequestThreads(fuse_session* session) : session_{session} {
+    for (unsigned count = 0; count < thread_count; ++count) {
+      threads_.emplace_back([this] { handle_requests(); });
     }
   }
-  Workers(const Workers&) = delete;
-  Workers& operator=(const Workers&) = delete;
-  Workers(Workers&&) = delete;
-  Workers& operator=(Workers&&) = delete;
+  RequestThreads(const RequestThreads&) = delete;
+  RequestThreads& operator=(const RequestThreads&) = delete;
+  RequestThreads(RequestThreads&&) = delete;
+  RequestThreads& operator=(RequestThreads&&) = delete;
 
-  /// Where the connection has not ended, the threads are called away from waiting for a request; a
-  /// signal may come just before the wait, so until it has worked.
-  ~Workers() {
+  /// Stops and joins the threads. A signal interrupts a thread that waits for a request. A signal
+  /// that arrives just before the wait has no effect, so this repeats it until the thread has
+  /// ended.
+  ~RequestThreads() {
     ::fuse_session_exit(session_);
     while (running_ != 0) {
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
@@ -91,11 +93,11 @@ class Workers {
     }
   }
 
-  /// Becomes readable when a thread has found the connection ended.
+  /// A descriptor that becomes readable when a thread has ended, for example after an unmount.
   [[nodiscard]] int ended() const { return ended_.get(); }
 
  private:
-  void work() {
+  void handle_requests() {
     RequestBuffer buffer;
     while (::fuse_session_exited(session_) == 0) {
       const int received = ::fuse_session_receive_buf(session_, buffer.get());
@@ -113,12 +115,12 @@ class Workers {
 
   fuse_session* session_;
   UniqueFd ended_{::eventfd(0, EFD_CLOEXEC)};
-  std::atomic<unsigned> running_ = worker_threads;
+  std::atomic<unsigned> running_ = thread_count;
   std::vector<std::jthread> threads_;
 };
 
-/// Lets wake_signal interrupt a system call, and do nothing else.
-void prepare_wake_signal() {
+/// Installs a handler that does nothing, so that wake_signal only interrupts system calls.
+void install_wake_signal_handler() {
   struct sigaction action {};
   action.sa_handler = [](int /*signal*/) {};
   ::sigaction(wake_signal, &action, nullptr);
@@ -126,18 +128,19 @@ void prepare_wake_signal() {
 
 }  // namespace
 
-tl::expected<void, std::string> serve(UniqueFd device, int end, Tree& tree) {
+tl::expected<void, std::string> run_request_loop(UniqueFd device, int shutdown, Tree& tree) {
   const auto operations = fuse_operations();
   ServedTree served{.tree = tree, .files = {}, .directories = {}};
   const auto session = make_session(std::move(device), operations, served);
   if (session == nullptr) {
-    return tl::unexpected{"cannot serve the mount: " + std::generic_category().message(errno)};
+    return tl::unexpected{"cannot start the FUSE session: " +
+                          std::generic_category().message(errno)};
   }
-  prepare_wake_signal();
+  install_wake_signal_handler();
 
-  const Workers workers{session.get()};
-  std::array<pollfd, 2> events{{{.fd = end, .events = POLLIN, .revents = 0},
-                                {.fd = workers.ended(), .events = POLLIN, .revents = 0}}};
+  const RequestThreads threads{session.get()};
+  std::array<pollfd, 2> events{{{.fd = shutdown, .events = POLLIN, .revents = 0},
+                                {.fd = threads.ended(), .events = POLLIN, .revents = 0}}};
   while (::poll(events.data(), events.size(), -1) < 0 && errno == EINTR) {
   }
   return {};

@@ -9,10 +9,11 @@
 
 namespace hypeman::fs {
 
-/// Answers the kernel's requests that come through `device`, a descriptor of /dev/fuse, until the
-/// mount is gone or `end` becomes readable or is hung up; ends with what was begun answered, all
-/// threads joined and the device closed. After any fork: the threads start here. The error is one
-/// line.
-[[nodiscard]] tl::expected<void, std::string> serve(UniqueFd device, int end, Tree& tree);
+/// Answers the kernel's requests from `device`, a descriptor of /dev/fuse, in two threads. Returns
+/// when the mount is gone, or when `shutdown` is readable or its other end is closed. By then all
+/// received requests are answered, the threads are joined and the device is closed. The process
+/// must not fork after this call. The error is one line.
+[[nodiscard]] tl::expected<void, std::string> run_request_loop(UniqueFd device, int shutdown,
+                                                               Tree& tree);
 
 }  // namespace hypeman::fs

@@ -1,21 +1,22 @@
 #include "fs/sandbox/hidepid.hpp"
 
-#include <charconv>
 #include <cstdio>
 #include <memory>
 #include <string_view>
 
 #include <mntent.h>
 
+#include "base/decimal.hpp"
+
 namespace hypeman::fs {
 namespace {
 
-struct CloseMounts {
+struct CloseMountTable {
   void operator()(FILE* mounts) const { ::endmntent(mounts); }
 };
 
-/// The value of `name=` among the options of a mount.
-std::optional<std::string_view> value_of(const mntent& mount, const char* name) {
+/// The value of the mount option `name=`.
+std::optional<std::string_view> option_value(const mntent& mount, const char* name) {
   const char* const option = ::hasmntopt(&mount, name);
   if (option == nullptr) {
     return std::nullopt;
@@ -26,31 +27,27 @@ std::optional<std::string_view> value_of(const mntent& mount, const char* name) 
   return equals == std::string_view::npos ? "" : text.substr(equals + 1);
 }
 
-std::optional<gid_t> group_of(const mntent& mount) {
-  const auto hidepid = value_of(mount, "hidepid");
+std::optional<gid_t> exempt_group(const mntent& mount) {
+  const auto hidepid = option_value(mount, "hidepid");
   if (!hidepid || *hidepid == "0" || *hidepid == "off") {
     return std::nullopt;
   }
-  gid_t gid = 0;
-  if (const auto text = value_of(mount, "gid")) {
-    std::from_chars(text->data(), text->data() + text->size(), gid);
-  }
-  return gid;
+  return parse_decimal<gid_t>(option_value(mount, "gid").value_or("")).value_or(0);
 }
 
 }  // namespace
 
-std::optional<gid_t> group_that_sees_all_processes(const std::string& mounts) {
-  const std::unique_ptr<FILE, CloseMounts> table{::setmntent(mounts.c_str(), "re")};
+std::optional<gid_t> hidepid_exempt_group(const std::string& mounts) {
+  const std::unique_ptr<FILE, CloseMountTable> table{::setmntent(mounts.c_str(), "re")};
   std::optional<gid_t> group;
   while (table != nullptr) {
     const auto* const mount = ::getmntent(table.get());
     if (mount == nullptr) {
       break;
     }
-    // Of several the last one lies on top.
+    // If several file systems are mounted on /proc, the last one is visible.
     if (std::string_view{mount->mnt_dir} == "/proc") {
-      group = group_of(*mount);
+      group = exempt_group(*mount);
     }
   }
   return group;

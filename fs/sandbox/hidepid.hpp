@@ -7,9 +7,9 @@
 
 namespace hypeman::fs {
 
-/// The group whose members see the processes of other users although /proc is mounted with hidepid=
-/// (proc(5)): that of its option gid=, without one the group root. Nothing if /proc hides nobody.
-/// `mounts` is /proc/self/mounts, or in tests another file of its form.
-[[nodiscard]] std::optional<gid_t> group_that_sees_all_processes(const std::string& mounts);
+/// The group whose members see all processes although /proc is mounted with hidepid= (proc(5)): the
+/// group of the option gid=, or root if that is missing. Nothing if /proc hides no processes.
+/// `mounts` is the path of a mount table: /proc/self/mounts, or another file in tests.
+[[nodiscard]] std::optional<gid_t> hidepid_exempt_group(const std::string& mounts);
 
 }  // namespace hypeman::fs

@@ -11,7 +11,7 @@
 namespace hypeman::fs {
 namespace {
 
-// What came after Linux 6.1, whose header Debian 12 has, in the kernel's terms.
+// Constants that the header of Linux 6.1 (Debian 12) does not have yet.
 constexpr std::uint64_t access_fs_truncate = 1U << 14U;         // LANDLOCK_ACCESS_FS_TRUNCATE
 constexpr std::uint64_t access_fs_ioctl_dev = 1U << 15U;        // LANDLOCK_ACCESS_FS_IOCTL_DEV
 constexpr std::uint64_t access_net_bind_tcp = 1U << 0U;         // LANDLOCK_ACCESS_NET_BIND_TCP
@@ -19,16 +19,16 @@ constexpr std::uint64_t access_net_connect_tcp = 1U << 1U;      // LANDLOCK_ACCE
 constexpr std::uint64_t scope_abstract_unix_socket = 1U << 0U;  // LANDLOCK_SCOPE_…
 constexpr std::uint64_t scope_signal = 1U << 1U;                // LANDLOCK_SCOPE_SIGNAL
 
-/// struct landlock_ruleset_attr as of ABI 6. An older kernel takes it while what it does not know
-/// is 0.
+/// struct landlock_ruleset_attr of ABI 6. An older kernel accepts it if the members that it does
+/// not know are 0.
 struct RulesetAttributes {
   std::uint64_t handled_access_fs = 0;
   std::uint64_t handled_access_net = 0;
   std::uint64_t scoped = 0;
 };
 
-/// Everything that a kernel of this ABI can forbid.
-RulesetAttributes everything(long abi) {
+/// All rights that a kernel with this ABI version can restrict.
+RulesetAttributes all_rights(long abi) {
   constexpr std::uint64_t first_abi = 2 * LANDLOCK_ACCESS_FS_MAKE_SYM - 1;
   RulesetAttributes attributes{.handled_access_fs = first_abi};
   if (abi >= 2) {
@@ -51,23 +51,23 @@ RulesetAttributes everything(long abi) {
 
 }  // namespace
 
-Result<void> restrict_files_to(std::span<const int> directories) {
+Result<void> restrict_file_access(std::span<const int> readable) {
   const auto abi =
       ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   if (abi < 0) {
     return last_failure();
   }
-  const auto attributes = everything(abi);
+  const auto attributes = all_rights(abi);
   const UniqueFd ruleset{
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0))};
   if (!ruleset) {
     return last_failure();
   }
-  for (const int directory : directories) {
-    const landlock_path_beneath_attr readable{
+  for (const int directory : readable) {
+    const landlock_path_beneath_attr rule{
         .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
         .parent_fd = directory};
-    if (::syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &readable, 0) !=
+    if (::syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) !=
         0) {
       return last_failure();
     }

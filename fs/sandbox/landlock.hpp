@@ -6,11 +6,11 @@
 
 namespace hypeman::fs {
 
-/// From now on this process can open files for reading below `directories` (descriptors), and
-/// otherwise nothing; as far as the kernel's Landlock goes, it also can neither connect nor bind
-/// TCP sockets, nor reach other processes by abstract sockets, signals or ptrace. What is open
-/// stays so. After no_new_privs, before the first thread. ENOSYS, EOPNOTSUPP: this kernel has no
-/// Landlock.
-[[nodiscard]] Result<void> restrict_files_to(std::span<const int> directories);
+/// Restricts this process with Landlock. It can then open files only for reading, and only below
+/// the `readable` directories (descriptors). Descriptors that are already open stay usable. If the
+/// kernel's Landlock can forbid it, the process also cannot bind or connect TCP sockets, and cannot
+/// reach other processes with abstract sockets, signals or ptrace. Call this after no_new_privs is
+/// set and before the first thread starts. ENOSYS, EOPNOTSUPP: this kernel has no Landlock.
+[[nodiscard]] Result<void> restrict_file_access(std::span<const int> readable);
 
 }  // namespace hypeman::fs

@@ -18,8 +18,9 @@ struct FreeCapabilities {
 };
 using Capabilities = std::unique_ptr<std::remove_pointer_t<cap_t>, FreeCapabilities>;
 
-tl::unexpected<std::string> failure(const std::string& what) {
-  return tl::unexpected{what + ": " + std::generic_category().message(errno)};
+/// An error of one line: what failed, errno, and what the user can do.
+tl::unexpected<std::string> failure(const std::string& what, const std::string& remedy = "") {
+  return tl::unexpected{what + ": " + std::generic_category().message(errno) + remedy};
 }
 
 bool runs_as(const User& user) {
@@ -30,16 +31,16 @@ bool runs_as(const User& user) {
          saved == user.uid;
 }
 
-/// Whether some of its user IDs are root's: only from root does execve(2) take what the bounding
-/// set allows, once no_new_privs is set.
-bool is_root_in_part() {
+/// Whether any user ID of the process is 0. Only then can execve(2) add capabilities from the
+/// bounding set although no_new_privs is set.
+bool has_root_user_id() {
   uid_t real = 0;
   uid_t effective = 0;
   uid_t saved = 0;
   return ::getresuid(&real, &effective, &saved) != 0 || real == 0 || effective == 0 || saved == 0;
 }
 
-/// Adds to `to` those of `wanted` that `from` permits.
+/// Sets in `to` the `wanted` capabilities that are permitted in `from`.
 bool add_permitted(cap_t from, std::span<const cap_value_t> wanted, cap_t to, cap_flag_t flag) {
   for (const auto capability : wanted) {
     cap_flag_value_t has = CAP_CLEAR;
@@ -57,19 +58,20 @@ tl::expected<void, std::string> forbid_new_privileges() {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return failure("cannot set no_new_privs");
   }
+  constexpr auto grant_setpcap = "; grant CAP_SETPCAP";
   constexpr unsigned locked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
                               SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
                               SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
   tl::expected<void, std::string> done;
   for (cap_value_t capability = 0; capability < ::cap_max_bits(); ++capability) {
     if (done && ::cap_drop_bound(capability) != 0) {
-      done = failure("cannot empty the capability bounding set without CAP_SETPCAP");
+      done = failure("cannot empty the capability bounding set", grant_setpcap);
     }
   }
   if (done && ::cap_set_secbits(locked) != 0) {
-    done = failure("cannot lock the securebits without CAP_SETPCAP");
+    done = failure("cannot lock the securebits", grant_setpcap);
   }
-  if (!done && !is_root_in_part()) {
+  if (!done && !has_root_user_id()) {
     return {};
   }
   return done;
@@ -77,14 +79,14 @@ tl::expected<void, std::string> forbid_new_privileges() {
 
 tl::expected<void, std::string> change_user(const User& user, std::span<const gid_t> groups) {
   const bool same = runs_as(user);
-  // Without effect where the securebits keep the capabilities already.
+  // This fails if the securebits are locked. Then SECBIT_NO_SETUID_FIXUP keeps the capabilities.
   ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
   if ((::setgroups(groups.size(), groups.data()) != 0 ||
        ::setresgid(user.gid, user.gid, user.gid) != 0 ||
        ::setresuid(user.uid, user.uid, user.uid) != 0) &&
       !same) {
-    return failure("cannot become user " + user.name +
-                   "; allow CAP_SETUID and CAP_SETGID, or name the present user by -o run_as=");
+    return failure("cannot change to user " + user.name,
+                   "; grant CAP_SETUID and CAP_SETGID, or name the current user with -o run_as=");
   }
   return {};
 }
@@ -97,7 +99,7 @@ tl::expected<void, std::string> keep_capabilities(std::span<const cap_value_t> p
       !add_permitted(now.get(), permitted, kept.get(), CAP_PERMITTED) ||
       !add_permitted(now.get(), effective, kept.get(), CAP_EFFECTIVE) ||
       ::cap_set_proc(kept.get()) != 0) {
-    return failure("cannot give up capabilities");
+    return failure("cannot drop capabilities");
   }
   return {};
 }

@@ -10,23 +10,25 @@
 
 #include "fs/sandbox/user.hpp"
 
-/// What the running process may do, by its user and its capabilities(7). Every function is for a
-/// process with one thread, and cannot be undone. Errors are one line.
+/// Changes of the process's user and capabilities(7). They cannot be undone. Call these functions
+/// before the first thread starts: most changes affect only the calling thread. Errors are one
+/// line.
 namespace hypeman::fs {
 
-/// Sees to it that nothing can be gained any more: no_new_privs, an empty bounding set, and locked
-/// securebits by which the user ID 0 gives no capability. The error names what the process is not
-/// allowed to give up; the rest is given up all the same. Where no user ID is 0, no_new_privs does
-/// alone, so it is no error there.
+/// Makes sure that this process and its children never gain privileges. Sets no_new_privs, empties
+/// the capability bounding set, and locks the securebits so that user ID 0 gives no capabilities.
+/// The error names the first step that failed. If no user ID is 0, no_new_privs is sufficient, and
+/// a failure of the other two steps is not an error.
 [[nodiscard]] tl::expected<void, std::string> forbid_new_privileges();
 
-/// Changes all user and group IDs, with no groups but `groups`; keeps the permitted capabilities.
-/// Does nothing for the user that the process runs as already.
+/// Changes all user IDs and group IDs to those of `user`, and the supplementary groups to `groups`.
+/// Keeps the permitted capabilities. If the process already runs as `user`, a lack of permission is
+/// not an error.
 [[nodiscard]] tl::expected<void, std::string> change_user(const User& user,
                                                           std::span<const gid_t> groups);
 
-/// Gives up all capabilities but `permitted`, of which those in `effective` are in force. What the
-/// process does not have it does not get, which is no error.
+/// Drops all capabilities except `permitted`. Those in `effective` are also effective. Capabilities
+/// that the process does not have are ignored.
 [[nodiscard]] tl::expected<void, std::string> keep_capabilities(
     std::span<const cap_value_t> permitted, std::span<const cap_value_t> effective);
 

@@ -9,11 +9,11 @@
 
 namespace hypeman::fs {
 
-tl::expected<void, std::string> enter(const Sandbox& sandbox, spdlog::logger& logger) {
+tl::expected<void, std::string> enter_sandbox(const Sandbox& sandbox, spdlog::logger& logger) {
   if (const auto forbidden = forbid_new_privileges(); !forbidden) {
     logger.warn("{}", forbidden.error());
   }
-  // Hypeman may keep its data directory from everybody but root.
+  // The data directory may be readable only by root.
   constexpr std::array kept{cap_value_t{CAP_DAC_READ_SEARCH}};
   auto changed = change_user(sandbox.user, sandbox.groups).and_then([&] {
     return keep_capabilities(kept, kept);
@@ -21,12 +21,13 @@ tl::expected<void, std::string> enter(const Sandbox& sandbox, spdlog::logger& lo
   if (!changed) {
     return changed;
   }
-  if (const auto restricted = restrict_files_to(sandbox.readable); !restricted) {
-    logger.warn("Landlock does not restrict which files are read: {}",
+  if (const auto restricted = restrict_file_access(sandbox.readable_directories); !restricted) {
+    logger.warn("cannot restrict file access with Landlock: {}; continuing without it",
                 restricted.error().message());
   }
   if (const auto restricted = restrict_system_calls(sandbox.log); !restricted) {
-    logger.warn("seccomp does not restrict the system calls: {}", restricted.error().message());
+    logger.warn("cannot restrict system calls with seccomp: {}; continuing without it",
+                restricted.error().message());
   }
   return {};
 }

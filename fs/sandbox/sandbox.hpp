@@ -14,18 +14,20 @@
 
 namespace hypeman::fs {
 
-/// What is left to a process in a sandbox.
+/// The rights that a sandboxed process keeps.
 struct Sandbox {
   User user;
-  std::vector<gid_t> groups;  ///< supplementary ones
-  std::vector<int> readable;  ///< descriptors of directories below which it may read
-  LogTarget log;              ///< what it may reach beside
+  std::vector<gid_t> groups;              ///< supplementary groups
+  std::vector<int> readable_directories;  ///< descriptors; files below them can be read
+  LogTarget log;
 };
 
-/// Shuts this process in, for good: it runs as the user, with CAP_DAC_READ_SEARCH as its only
-/// capability, and can open files below the readable directories for reading and do nothing else.
-/// What the kernel has not, or does not let the process give up, is logged, each in a line. Before
-/// the first thread. The error is one line: the process is still another user's.
-[[nodiscard]] tl::expected<void, std::string> enter(const Sandbox& sandbox, spdlog::logger& logger);
+/// Restricts this process permanently. It then runs as the user, has CAP_DAC_READ_SEARCH as its
+/// only capability, and can only read files below the readable directories and write its log. Call
+/// this before the first thread starts. If the kernel does not support a restriction, or the
+/// process may not drop a privilege, this logs one line and continues. The error is one line: the
+/// user could not be changed, or the capabilities could not be dropped.
+[[nodiscard]] tl::expected<void, std::string> enter_sandbox(const Sandbox& sandbox,
+                                                            spdlog::logger& logger);
 
 }  // namespace hypeman::fs

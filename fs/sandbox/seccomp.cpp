@@ -20,8 +20,8 @@
 namespace hypeman::fs {
 namespace {
 
-/// To receive requests, to answer them, and to read what the answers are made of.
-constexpr std::array to_serve{
+/// Needed to receive requests, to read the statistics, and to send replies.
+constexpr std::array request_calls{
     SCMP_SYS(read),       SCMP_SYS(pread64),    SCMP_SYS(readv),   SCMP_SYS(write),
     SCMP_SYS(writev),     SCMP_SYS(openat2),    SCMP_SYS(close),   SCMP_SYS(fstat),
     SCMP_SYS(newfstatat), SCMP_SYS(fstatat64),  SCMP_SYS(statx),   SCMP_SYS(getdents64),
@@ -33,8 +33,8 @@ constexpr std::array to_serve{
     SCMP_SYS(readlinkat),
 };
 
-/// What glibc's threads, memory and signals take.
-constexpr std::array to_run{
+/// Needed by glibc for threads, memory and signals.
+constexpr std::array runtime_calls{
     SCMP_SYS(brk),
     SCMP_SYS(munmap),
     SCMP_SYS(mremap),
@@ -53,9 +53,9 @@ constexpr std::array to_run{
     SCMP_SYS(restart_syscall),
 };
 
-/// What the sanitizers take: pipes to see whether memory can be read, and, to look for leaks when
-/// the process ends, a process that stops all threads and looks at them.
-constexpr std::array for_sanitizers{
+/// Needed by the sanitizers. They use pipes to test whether memory is readable. At exit, the leak
+/// checker creates a process that stops all threads and inspects them.
+constexpr std::array sanitizer_calls{
     SCMP_SYS(clone),   SCMP_SYS(ptrace), SCMP_SYS(wait4),       SCMP_SYS(prctl),
     SCMP_SYS(open),    SCMP_SYS(mmap),   SCMP_SYS(sigaltstack), SCMP_SYS(readlink),
     SCMP_SYS(getppid), SCMP_SYS(stat),   SCMP_SYS(mprotect),    SCMP_SYS(prlimit64),
@@ -66,7 +66,7 @@ struct ReleaseFilter {
   void operator()(scmp_filter_ctx filter) const { ::seccomp_release(filter); }
 };
 
-/// A condition on an argument of a system call.
+/// Conditions on an argument of a system call.
 scmp_arg_cmp equals(unsigned argument, scmp_datum_t value) {
   return {.arg = argument, .op = SCMP_CMP_EQ, .datum_a = value, .datum_b = 0};
 }
@@ -74,7 +74,7 @@ scmp_arg_cmp has_bits(unsigned argument, scmp_datum_t mask, scmp_datum_t value) 
   return {.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
 }
 
-/// libseccomp's filter, which remembers the first error.
+/// A libseccomp filter. Remembers the first error; load() returns it.
 class Filter {
  public:
   Filter() : filter_{::seccomp_init(SCMP_ACT_ERRNO(EPERM))} {
@@ -83,7 +83,7 @@ class Filter {
       return;
     }
     constexpr std::uint32_t binary_tree = 2;
-    note(::seccomp_attr_set(filter_.get(), SCMP_FLTATR_CTL_OPTIMIZE, binary_tree));
+    record(::seccomp_attr_set(filter_.get(), SCMP_FLTATR_CTL_OPTIMIZE, binary_tree));
   }
 
   void allow(std::span<const int> calls) {
@@ -92,17 +92,18 @@ class Filter {
     }
   }
 
-  /// Where all conditions hold; of several for one system call, one suffices.
+  /// Allows a system call if all conditions hold. If this is called repeatedly for the same system
+  /// call, one of the rules must match.
   void allow(int call, std::initializer_list<scmp_arg_cmp> conditions) {
     add(SCMP_ACT_ALLOW, call, conditions);
   }
 
-  /// As if the kernel had never heard of it.
-  void deny_as_unknown(int call) { add(SCMP_ACT_ERRNO(ENOSYS), call, {}); }
+  /// Makes a system call fail with ENOSYS, as if the kernel did not implement it.
+  void deny_as_unimplemented(int call) { add(SCMP_ACT_ERRNO(ENOSYS), call, {}); }
 
   [[nodiscard]] Result<void> load() {
     if (error_ == 0) {
-      note(::seccomp_load(filter_.get()));
+      record(::seccomp_load(filter_.get()));
     }
     return error_ == 0 ? Result<void>{} : failure(error_);
   }
@@ -110,12 +111,13 @@ class Filter {
  private:
   void add(std::uint32_t action, int call, std::initializer_list<scmp_arg_cmp> conditions) {
     if (error_ == 0) {
-      note(::seccomp_rule_add_array(filter_.get(), action, call,
-                                    static_cast<unsigned>(conditions.size()), conditions.begin()));
+      record(::seccomp_rule_add_array(filter_.get(), action, call,
+                                      static_cast<unsigned>(conditions.size()),
+                                      conditions.begin()));
     }
   }
 
-  void note(int result) {
+  void record(int result) {
     if (error_ == 0 && result < 0) {
       error_ = -result;
     }
@@ -134,17 +136,18 @@ void allow_reading_files(Filter& filter) {
 }
 
 void allow_threads(Filter& filter) {
-  // The flags of clone3(2) stand where a filter cannot see them; glibc then uses clone(2).
-  filter.deny_as_unknown(SCMP_SYS(clone3));
+  // A filter cannot check the flags of clone3(2), because they are in memory. After ENOSYS, glibc
+  // uses clone(2).
+  filter.deny_as_unimplemented(SCMP_SYS(clone3));
   filter.allow(SCMP_SYS(clone), {has_bits(0, CLONE_THREAD, CLONE_THREAD)});
   filter.allow(SCMP_SYS(tgkill), {equals(0, static_cast<scmp_datum_t>(::getpid()))});
   filter.allow(SCMP_SYS(mmap), {has_bits(2, PROT_EXEC, 0)});
   filter.allow(SCMP_SYS(mprotect), {has_bits(2, PROT_EXEC, 0)});
-  // Asking for a limit of its own, not setting one.
+  // Allows a process to read its own limits. A third argument other than 0 would set a limit.
   filter.allow(SCMP_SYS(prlimit64), {equals(0, 0), equals(2, 0)});
 }
 
-/// As syslog(3) does it: connected anew when syslogd was restarted.
+/// syslog(3) connects a new socket after a restart of syslogd.
 void allow_syslog(Filter& filter) {
   filter.allow(SCMP_SYS(socket), {equals(0, AF_UNIX), equals(1, SOCK_DGRAM | SOCK_CLOEXEC)});
   filter.allow(SCMP_SYS(connect), {});
@@ -155,11 +158,11 @@ void allow_syslog(Filter& filter) {
 
 Result<void> restrict_system_calls(LogTarget log) {
   Filter filter;
-  filter.allow(to_serve);
-  filter.allow(to_run);
+  filter.allow(request_calls);
+  filter.allow(runtime_calls);
   allow_reading_files(filter);
   if constexpr (sanitized) {
-    filter.allow(for_sanitizers);
+    filter.allow(sanitizer_calls);
   }
   allow_threads(filter);
   if (log == LogTarget::syslog) {

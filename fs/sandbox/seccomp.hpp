@@ -4,13 +4,14 @@
 
 namespace hypeman::fs {
 
-/// Where the log goes, which decides whether a socket is needed for it.
+/// Where the log goes. Only syslog(3) needs a socket.
 enum class LogTarget { standard_error, syslog };
 
-/// From now on every system call fails with EPERM but those that answering reads takes: no program
-/// can be executed, no process made or signalled, no file opened for writing, no memory made
-/// executable, and no socket made but one of the local syslog, where that is the log's target.
-/// openat2(2), whose flags a filter cannot see, is left to Landlock. Before the first thread.
+/// Restricts this process to the system calls that it needs to answer reads. All others fail with
+/// EPERM. The process cannot execute programs, create or signal other processes, open files for
+/// writing, or make memory executable. It can create a socket only for syslog(3), and only if that
+/// is the target of the log. A filter cannot check the flags of openat2(2), so Landlock must. Call
+/// this before the first thread starts.
 [[nodiscard]] Result<void> restrict_system_calls(LogTarget log);
 
 }  // namespace hypeman::fs

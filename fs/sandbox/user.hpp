@@ -11,13 +11,13 @@ namespace hypeman::fs {
 struct User {
   std::string name;
   uid_t uid = 0;
-  gid_t gid = 0;  ///< of the user's own group
+  gid_t gid = 0;  ///< primary group
 };
 
 [[nodiscard]] std::optional<User> find_user(const std::string& name);
 
-/// Whom the statistics are served as unless somebody is named: the package's own user, where it
-/// exists, else "nobody". Nothing if neither does.
+/// The default user of the worker process: hypeman-statsfs if it exists, otherwise nobody. Nothing
+/// if neither exists.
 [[nodiscard]] std::optional<User> default_user();
 
 }  // namespace hypeman::fs

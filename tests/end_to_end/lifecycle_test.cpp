@@ -51,9 +51,9 @@ class Lifecycle : public EndToEndTest {
     return text.find(mountpoint.path().string() + " ") != std::string::npos;
   }
 
-  void expect_clean_end(ChildProcess& daemon) const {
+  void expect_clean_exit(ChildProcess& daemon) const {
     const auto status = daemon.wait(std::chrono::seconds{10});
-    ASSERT_TRUE(status) << "the daemon does not end";
+    ASSERT_TRUE(status) << "the daemon did not exit";
     EXPECT_EQ(status->code, 0) << daemon.captured_err();
     EXPECT_FALSE(in_mount_table());
   }
@@ -62,11 +62,11 @@ class Lifecycle : public EndToEndTest {
   TemporaryDirectory mountpoint;
 };
 
-TEST_F(Lifecycle, SignalsUnmountAndEndWithSuccess) {
+TEST_F(Lifecycle, SignalsUnmountAndExitWithSuccess) {
   for (const int signal : {SIGTERM, SIGINT}) {
     auto daemon = start();
     daemon.send_signal(signal);
-    expect_clean_end(daemon);
+    expect_clean_exit(daemon);
   }
 }
 
@@ -81,27 +81,27 @@ TEST_F(Lifecycle, SigtermUnmountsWhileReadersHoldFilesOpen) {
   ASSERT_EQ(::read(file.get(), buffer.data(), buffer.size()), 16);
 
   daemon.send_signal(SIGTERM);
-  expect_clean_end(daemon);
+  expect_clean_exit(daemon);
   EXPECT_EQ(::pread(file.get(), buffer.data(), buffer.size(), 0), -1);
 }
 
-TEST_F(Lifecycle, HangupDoesNotEndIt) {
+TEST_F(Lifecycle, IgnoresSighup) {
   data.write({.id = id});
   auto daemon = start();
   daemon.send_signal(SIGHUP);
   EXPECT_FALSE(daemon.wait(std::chrono::milliseconds{200}));
   EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n");
   daemon.send_signal(SIGTERM);
-  expect_clean_end(daemon);
+  expect_clean_exit(daemon);
 }
 
-TEST_F(Lifecycle, UmountEndsItWithSuccess) {
+TEST_F(Lifecycle, UmountExitsWithSuccess) {
   auto daemon = start();
   ASSERT_TRUE(run({"umount", mountpoint.path()}).status.success());
-  expect_clean_end(daemon);
+  expect_clean_exit(daemon);
 }
 
-TEST_F(Lifecycle, LazyUmountEndsItWhenTheLastReaderIsGone) {
+TEST_F(Lifecycle, LazyUmountExitsAfterTheLastReader) {
   data.write({.id = id});
   auto daemon = start();
   UniqueFd file{::open((mountpoint.path() / id / "stats.json").c_str(), O_RDONLY | O_CLOEXEC)};
@@ -110,10 +110,10 @@ TEST_F(Lifecycle, LazyUmountEndsItWhenTheLastReaderIsGone) {
   std::array<char, 16> buffer{};
   EXPECT_EQ(::pread(file.get(), buffer.data(), buffer.size(), 0), 16);
   file = {};
-  expect_clean_end(daemon);
+  expect_clean_exit(daemon);
 }
 
-TEST_F(Lifecycle, StartsOnTheStaleMountThatACrashHasLeft) {
+TEST_F(Lifecycle, ReplacesTheStaleMountOfACrash) {
   data.write({.id = id});
   auto crashed = start();
   const UniqueFd held{
@@ -126,30 +126,30 @@ TEST_F(Lifecycle, StartsOnTheStaleMountThatACrashHasLeft) {
   auto daemon = start();
   EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n");
   daemon.send_signal(SIGTERM);
-  expect_clean_end(daemon);
+  expect_clean_exit(daemon);
 }
 
-TEST_F(Lifecycle, RefusesAMountpointThatIsInUse) {
+TEST_F(Lifecycle, RefusesAMountpointInUse) {
   auto daemon = start();
   const auto second = statsfs({"-f", data.path(), mountpoint.path()});
   EXPECT_EQ(second.status.code, EX_UNAVAILABLE);
-  EXPECT_NE(second.err.find("mounted here already"), std::string::npos) << second.err;
+  EXPECT_NE(second.err.find("already mounted here"), std::string::npos) << second.err;
   EXPECT_TRUE(is_mounted(mountpoint.path()));
   daemon.send_signal(SIGTERM);
-  expect_clean_end(daemon);
+  expect_clean_exit(daemon);
 }
 
-TEST_F(Lifecycle, LeavesAMountThatCoversItsOwnAlone) {
+TEST_F(Lifecycle, DoesNotUnmountAnotherFileSystemOnTop) {
   auto daemon = start();
   ASSERT_EQ(::mount("tmpfs", mountpoint.path().c_str(), "tmpfs", 0, nullptr), 0);
   daemon.send_signal(SIGTERM);
   const auto status = daemon.wait(std::chrono::seconds{10});
-  ASSERT_TRUE(status) << "the daemon does not end";
-  EXPECT_FALSE(is_mounted(mountpoint.path())) << "the tmpfs on top is gone";
+  ASSERT_TRUE(status) << "the daemon did not exit";
+  EXPECT_FALSE(is_mounted(mountpoint.path())) << "the daemon unmounted the tmpfs on top";
   EXPECT_EQ(run({"stat", "-f", "-c", "%T", mountpoint.path()}).out, "tmpfs\n");
 }
 
-TEST_F(Lifecycle, GoesToTheBackgroundOnceMounted) {
+TEST_F(Lifecycle, ReturnsWhenMountedAndRunsInTheBackground) {
   data.write({.id = id});
   const auto started = statsfs({data.path(), mountpoint.path()});
   EXPECT_TRUE(started.status.success()) << started.err;
@@ -158,14 +158,14 @@ TEST_F(Lifecycle, GoesToTheBackgroundOnceMounted) {
   EXPECT_TRUE(run({"umount", mountpoint.path()}).status.success());
 }
 
-TEST_F(Lifecycle, MakesAMissingMountpoint) {
+TEST_F(Lifecycle, CreatesAMissingMountpoint) {
   const auto missing = mountpoint.path() / "a" / "b";
   ASSERT_TRUE(statsfs({data.path(), missing}).status.success());
   EXPECT_TRUE(is_mounted(missing));
   EXPECT_TRUE(run({"umount", missing}).status.success());
 }
 
-TEST_F(Lifecycle, RelativePathsAreThoseOfTheCaller) {
+TEST_F(Lifecycle, RelativePathsStartAtTheWorkingDirectoryOfTheCaller) {
   data.write({.id = id});
   SpawnOptions options;
   options.working_directory = data.path();
@@ -175,14 +175,14 @@ TEST_F(Lifecycle, RelativePathsAreThoseOfTheCaller) {
   EXPECT_TRUE(run({"umount", data.path() / "here"}).status.success());
 }
 
-TEST_F(Lifecycle, MountTableTellsSourceTypeAndReadOnly) {
+TEST_F(Lifecycle, MountTableShowsSourceTypeAndReadOnly) {
   auto daemon = start();
   const auto found = run({"findmnt", "-n", "-o", "SOURCE,FSTYPE,OPTIONS", mountpoint.path()});
   EXPECT_NE(found.out.find(data.path().string() + " fuse.hypeman-statsfs ro,nosuid,nodev,noexec"),
             std::string::npos)
       << found.out;
   daemon.send_signal(SIGTERM);
-  expect_clean_end(daemon);
+  expect_clean_exit(daemon);
 }
 
 TEST_F(Lifecycle, MountCommandMountsAfterInstallation) {
@@ -191,7 +191,7 @@ TEST_F(Lifecycle, MountCommandMountsAfterInstallation) {
                               "--no-rebuild", "--destdir", root.path()});
   ASSERT_TRUE(installed.status.success()) << installed.out << installed.err;
   data.write({.id = id});
-  // In a mount namespace of its own, so that the host's directory of programs stays as it is.
+  // A mount namespace, so that /usr/local/bin of the host does not change.
   const auto mounted = run({"unshare", "--mount", "sh", "-ec",
                             "mount -t tmpfs none /usr/local/bin\n"
                             "cp \"$1\"/usr/bin/* /usr/local/bin\n"
@@ -204,13 +204,13 @@ TEST_F(Lifecycle, MountCommandMountsAfterInstallation) {
   EXPECT_EQ(mounted.out, "2\n");
 }
 
-TEST_F(Lifecycle, MountCommandTellsWhatIsWrong) {
+TEST_F(Lifecycle, ErrorNamesTheMissingDataDirectory) {
   const auto refused = statsfs({"/nowhere", mountpoint.path(), "-o", "rw,dev,suid"});
   EXPECT_EQ(refused.status.code, EX_NOINPUT);
   EXPECT_EQ(refused.err, "hypeman-statsfs: /nowhere: No such file or directory\n");
 }
 
-TEST_F(Lifecycle, ErrorsAreOneLineWithAnExitStatusOfSysexits) {
+TEST_F(Lifecycle, ErrorsAreOneLineWithASysexitsStatus) {
   const auto expect = [&](const std::vector<std::string>& arguments, int status) {
     const auto result = statsfs(arguments);
     EXPECT_EQ(result.status.code, status) << result.err;
@@ -230,7 +230,7 @@ TEST_F(Lifecycle, ErrorsAreOneLineWithAnExitStatusOfSysexits) {
   expect({data.path(), "/proc/nowhere"}, EX_UNAVAILABLE);
 }
 
-TEST_F(Lifecycle, WithoutRootItSaysSo) {
+TEST_F(Lifecycle, WithoutRootTheErrorNamesRoot) {
   auto options = as_unprivileged_user();
   std::filesystem::permissions(mountpoint.path(), std::filesystem::perms::all);
   const TemporaryDirectory programs;
@@ -250,8 +250,8 @@ TEST_F(Lifecycle, HelpAndVersionGoToStandardOutput) {
   EXPECT_TRUE(version.out.starts_with("hypeman-statsfs ")) << version.out;
 }
 
-TEST_F(Lifecycle, MoreInstancesThanDescriptorsAreAllMeasured) {
-  constexpr int instances = 200;  // of four descriptors each
+TEST_F(Lifecycle, MeasuresMoreInstancesThanDescriptors) {
+  constexpr int instances = 200;  // each uses four descriptors
   const auto process = start_stand_in(data.socket(id));
   for (int index = 0; index < instances; ++index) {
     data.write(running_record("instance" + std::to_string(index), process.pid(), data.socket(id)));
@@ -270,10 +270,10 @@ TEST_F(Lifecycle, MoreInstancesThanDescriptorsAreAllMeasured) {
             std::string::npos);
   EXPECT_EQ(daemon.captured_err(), "");
   daemon.send_signal(SIGTERM);
-  expect_clean_end(daemon);
+  expect_clean_exit(daemon);
 }
 
-TEST_F(Lifecycle, KeepsNoDescriptorOfInstancesThatAreGone) {
+TEST_F(Lifecycle, ClosesTheDescriptorsOfRemovedInstances) {
   auto daemon = start();
   const auto descriptors = [worker = worker_of(daemon.pid())] {
     return list("/proc/" + std::to_string(worker) + "/fd").size();
@@ -295,7 +295,7 @@ TEST_F(Lifecycle, KeepsNoDescriptorOfInstancesThatAreGone) {
     EXPECT_EQ(descriptors(), before);
   }
   daemon.send_signal(SIGTERM);
-  expect_clean_end(daemon);
+  expect_clean_exit(daemon);
 }
 
 }  // namespace

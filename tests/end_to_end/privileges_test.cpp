@@ -1,4 +1,4 @@
-// The privileges of the running daemon, and what follows from them for its two processes.
+// The privileges of the monitor and the worker process, and how the two processes end.
 #include "tests/support/privileges.hpp"
 
 #include <fcntl.h>
@@ -40,7 +40,7 @@ constexpr auto only_dac_read_search = "0000000000000004";
 constexpr auto only_sys_admin = "0000000000200000";
 constexpr auto sys_admin_and_dac_read_search = "0000000000200004";
 
-/// A field of /proc/<pid>/status, its words separated by single blanks.
+/// A field of /proc/<pid>/status. Single blanks separate its words.
 std::string status_field(pid_t pid, const std::string& name) {
   std::istringstream status{read_file("/proc/" + std::to_string(pid) + "/status").text};
   for (std::string line; std::getline(status, line);) {
@@ -56,13 +56,13 @@ std::string status_field(pid_t pid, const std::string& name) {
   throw std::runtime_error{"no field " + name + " of process " + std::to_string(pid)};
 }
 
-/// Whether the process runs: a dead one may wait for whoever has inherited it.
+/// Whether the process runs. A zombie does not.
 bool runs(pid_t pid) {
   const auto status = read_file("/proc/" + std::to_string(pid) + "/status").text;
   return !status.empty() && status.find("State:\tZ") == std::string::npos;
 }
 
-/// Eventually: the worker may answer while its keeper is still giving up what it has.
+/// Waits, because the worker can answer before the monitor has dropped its capabilities.
 void expect_capabilities(pid_t pid, const std::string& permitted) {
   EXPECT_TRUE(eventually([&] { return status_field(pid, "CapPrm") == permitted; }))
       << status_field(pid, "CapPrm");
@@ -82,15 +82,15 @@ class NotifySocket {
     path.string().copy(&address.sun_path[0], sizeof address.sun_path - 1);
     const int enabled = 1;
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_PASSCRED, &enabled, sizeof enabled);
-    const timeval patience{.tv_sec = 10, .tv_usec = 0};
-    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const timeval timeout{.tv_sec = 10, .tv_usec = 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     const void* const generic = &address;
     if (::bind(socket_.get(), static_cast<const sockaddr*>(generic), sizeof address) != 0) {
       throw std::runtime_error{"cannot bind " + path.string()};
     }
   }
 
-  /// A message of `sender`; empty if there is none for ten seconds, or it is another process's.
+  /// The next message. Empty if none arrives in ten seconds, or if it is not from `sender`.
   [[nodiscard]] std::string receive_from(pid_t sender) const {
     std::array<char, 4096> text{};
     iovec part{.iov_base = text.data(), .iov_len = text.size()};
@@ -131,7 +131,7 @@ class Privileges : public EndToEndTest {
     return daemon;
   }
 
-  /// A start that fails: its status and its one line.
+  /// Runs a command that must fail with this exit status and one line that contains `words`.
   void expect_failure(const std::vector<std::string>& command, int status,
                       const std::string& words) const {
     const auto result = run(command);
@@ -157,7 +157,7 @@ class Privileges : public EndToEndTest {
   TemporaryDirectory mountpoint;
 };
 
-TEST_F(Privileges, WorkerHasNoneButToReadAll) {
+TEST_F(Privileges, WorkerHasOnlyCapDacReadSearch) {
   const StatsMount mount{data.path()};
   const auto worker = mount.worker_pid();
   const auto user = run({"id", "-u", "hypeman-statsfs"});
@@ -169,7 +169,7 @@ TEST_F(Privileges, WorkerHasNoneButToReadAll) {
   expect_capabilities(worker, only_dac_read_search);
 }
 
-TEST_F(Privileges, WorkerHoldsNoFileThatItCouldWriteTo) {
+TEST_F(Privileges, WorkerHasNoWritableFileOpen) {
   const StatsMount mount{data.path()};
   const auto directory = std::filesystem::path{"/proc"} / std::to_string(mount.worker_pid()) / "fd";
   for (const auto& name : list(directory)) {
@@ -177,24 +177,24 @@ TEST_F(Privileges, WorkerHoldsNoFileThatItCouldWriteTo) {
     const auto target = std::filesystem::read_symlink(path).string();
     struct stat link {};
     ASSERT_EQ(::lstat(path.c_str(), &link), 0);
-    // The standard streams are the test's: here /dev/null and memory that it looks at afterwards.
+    // The standard streams come from the test: /dev/null and memory files.
     if ((link.st_mode & S_IWUSR) != 0 && std::stoi(name) > STDERR_FILENO) {
       EXPECT_TRUE(target == "/dev/fuse" || target == "anon_inode:[eventfd]") << target;
     }
   }
 }
 
-TEST_F(Privileges, KeeperHasNoneButToUnmount) {
+TEST_F(Privileges, MonitorHasOnlyCapSysAdmin) {
   StatsMount mount{data.path()};
   expect_capabilities(mount.daemon().pid(), only_sys_admin);
   const auto directory = "/proc/" + std::to_string(mount.daemon().pid()) + "/fd";
   EXPECT_EQ(list(directory).size(), 4U) << "more than the standard streams and a pipe";
 }
 
-TEST_F(Privileges, LandlockHoldsInTheRunningWorker) {
+TEST_F(Privileges, LandlockRestrictsTheRunningWorker) {
   const StatsMount mount{data.path()};
   ASSERT_TRUE(mount.instances().empty());
-  // By every other measure it might read this.
+  // Only Landlock prevents the worker from reading this.
   const TemporaryDirectory elsewhere;
   std::filesystem::remove(data.guests());
   std::filesystem::create_directory_symlink(elsewhere.path(), data.guests());
@@ -203,7 +203,7 @@ TEST_F(Privileges, LandlockHoldsInTheRunningWorker) {
   EXPECT_EQ(mount.read(id, "allocated_vcpus").error, EACCES);
 }
 
-TEST_F(Privileges, InstancesMayBeBehindASymlinkFromTheStart) {
+TEST_F(Privileges, GuestsCanBeASymlinkAtTheStart) {
   data.write({.id = id});
   const TemporaryDirectory elsewhere;
   std::filesystem::rename(data.guests(), elsewhere.path() / "guests");
@@ -212,7 +212,7 @@ TEST_F(Privileges, InstancesMayBeBehindASymlinkFromTheStart) {
   EXPECT_EQ(mount.value(id, "allocated_vcpus"), "2");
 }
 
-TEST_F(Privileges, DataDirectoryMayBeRootsAlone) {
+TEST_F(Privileges, DataDirectoryCanBeReadableByRootOnly) {
   const auto process = start_stand_in(data.socket(id));
   data.write(running_record(id, process.pid(), data.socket(id)));
   for (const auto& path : {data.path(), data.guests(), data.instance(id)}) {
@@ -225,7 +225,7 @@ TEST_F(Privileges, DataDirectoryMayBeRootsAlone) {
   EXPECT_EQ(mount.instances(), std::vector<std::string>{id});
 }
 
-TEST_F(Privileges, UserCanBeNamed) {
+TEST_F(Privileges, RunAsSetsTheUser) {
   const StatsMount mount{data.path(), {"-o", "run_as=daemon"}};
   EXPECT_EQ(status_field(mount.worker_pid(), "Uid"), "1 1 1 1");
   expect_capabilities(mount.worker_pid(), only_dac_read_search);
@@ -237,20 +237,20 @@ TEST_F(Privileges, UnknownUserIsRefused) {
       EX_USAGE, "run_as=nosuchuser: no such user");
 }
 
-TEST_F(Privileges, WithoutThePowerToChangeTheUserItSaysSo) {
+TEST_F(Privileges, ErrorNamesTheCapabilityToChangeTheUser) {
   const std::vector<std::string> command{"setpriv", "--bounding-set=-setuid,-setgid",
                                          std::string{paths::statsfs}, data.path(),
                                          mountpoint.path()};
   expect_failure(command, EX_NOPERM, "CAP_SETUID");
-  auto as_it_is = command;
-  as_it_is.insert(as_it_is.end(), {"-o", "run_as=root"});
-  const auto started = run(as_it_is);
+  auto as_current_user = command;
+  as_current_user.insert(as_current_user.end(), {"-o", "run_as=root"});
+  const auto started = run(as_current_user);
   EXPECT_TRUE(started.status.success()) << started.err;
   EXPECT_TRUE(is_mounted(mountpoint.path()));
   EXPECT_TRUE(run({"umount", mountpoint.path()}).status.success());
 }
 
-TEST_F(Privileges, WithoutThePowerToReadAllItSaysSoWhereThatIsNeeded) {
+TEST_F(Privileges, ErrorNamesTheCapabilityToReadIfItIsNeeded) {
   const std::vector<std::string> command{"setpriv", "--bounding-set=-dac_read_search,-dac_override",
                                          std::string{paths::statsfs}, data.path(),
                                          mountpoint.path()};
@@ -261,7 +261,7 @@ TEST_F(Privileges, WithoutThePowerToReadAllItSaysSoWhereThatIsNeeded) {
   EXPECT_TRUE(run({"umount", mountpoint.path()}).status.success());
 }
 
-TEST_F(Privileges, WhatItCannotGiveUpIsLoggedOnce) {
+TEST_F(Privileges, LogsOnceWhatItCannotDrop) {
   auto daemon =
       ChildProcess::spawn({"setpriv", "--bounding-set=-setpcap", std::string{paths::statsfs}, "-f",
                            data.path(), mountpoint.path()});
@@ -271,7 +271,7 @@ TEST_F(Privileges, WhatItCannotGiveUpIsLoggedOnce) {
   EXPECT_EQ(daemon.captured_err().find('\n'), daemon.captured_err().size() - 1);
 }
 
-TEST_F(Privileges, HiddenProcessesAreSeenThroughTheGroupOfProc) {
+TEST_F(Privileges, SeesHiddenProcessesThroughTheGroupOfProc) {
   const auto process = start_stand_in(data.socket(id));
   data.write(running_record(id, process.pid(), data.socket(id)));
   const std::string script =
@@ -288,7 +288,7 @@ TEST_F(Privileges, HiddenProcessesAreSeenThroughTheGroupOfProc) {
   }
 }
 
-TEST_F(Privileges, ProcessesThatStayHiddenAreAnErrorAndNotZero) {
+TEST_F(Privileges, FailsIfProcessesStayHidden) {
   const std::string script =
       "mount -t proc -o hidepid=ptraceable proc /proc\n"
       "exec \"$1\" \"$2\" \"$3\"";
@@ -297,7 +297,7 @@ TEST_F(Privileges, ProcessesThatStayHiddenAreAnErrorAndNotZero) {
                  EX_NOINPUT, "hidepid");
 }
 
-TEST_F(Privileges, EndOfTheWorkerUnmountsAndFails) {
+TEST_F(Privileges, MonitorUnmountsAndFailsWhenTheWorkerIsKilled) {
   data.write({.id = id});
   for (const bool held : {false, true}) {
     auto daemon = start();
@@ -308,19 +308,19 @@ TEST_F(Privileges, EndOfTheWorkerUnmountsAndFails) {
     }
     ASSERT_EQ(::kill(worker_of(daemon.pid()), SIGKILL), 0);
     const auto status = daemon.wait(std::chrono::seconds{10});
-    ASSERT_TRUE(status) << "the keeper does not end";
+    ASSERT_TRUE(status) << "the monitor did not exit";
     EXPECT_EQ(status->code, EX_SOFTWARE);
     EXPECT_FALSE(in_mount_table());
     const auto log = daemon.captured_err();
     EXPECT_TRUE(
-        log.ends_with(": the process that serves was ended by signal 9 (Killed); "
-                      "unmounted, start it again\n"))
+        log.ends_with(": unmounted because signal 9 (Killed) ended the worker process; "
+                      "start hypeman-statsfs again\n"))
         << log;
     EXPECT_EQ(log.find('\n'), log.size() - 1) << log;
   }
 }
 
-TEST_F(Privileges, WorkerEndsWithItsKeeper) {
+TEST_F(Privileges, WorkerEndsWhenTheMonitorIsKilled) {
   data.write({.id = id});
   auto killed = start();
   const auto worker = worker_of(killed.pid());
@@ -333,10 +333,11 @@ TEST_F(Privileges, WorkerEndsWithItsKeeper) {
   EXPECT_EQ(stop(daemon), EX_OK);
 }
 
-TEST_F(Privileges, SignalsToTheWorkerAreTheKeepersToTake) {
+TEST_F(Privileges, WorkerIgnoresSignalsToStop) {
   auto daemon = start();
   const auto worker = worker_of(daemon.pid());
-  // As a service manager does it, and Ctrl-C: to all processes of the service at once.
+  // A service manager, or Ctrl-C, sends these signals to all processes at once. Only the monitor
+  // handles them.
   ASSERT_EQ(::kill(worker, SIGTERM), 0);
   ASSERT_EQ(::kill(worker, SIGINT), 0);
   EXPECT_FALSE(daemon.wait(std::chrono::milliseconds{100}));
@@ -344,7 +345,7 @@ TEST_F(Privileges, SignalsToTheWorkerAreTheKeepersToTake) {
   EXPECT_FALSE(in_mount_table());
 }
 
-TEST_F(Privileges, MountpointBehindAClosedDirectoryIsUnmounted) {
+TEST_F(Privileges, UnmountsBelowADirectoryThatItCannotSearch) {
   const auto closed = mountpoint.path() / "closed";
   const auto inner = closed / "stats";
   std::filesystem::create_directories(inner);
@@ -365,7 +366,7 @@ TEST_F(Privileges, ReadyMeansThatTheMountAnswers) {
   options.environment["NOTIFY_SOCKET"] = sockets.path() / "notify";
   auto daemon = ChildProcess::spawn(
       {std::string{paths::statsfs}, "-f", data.path(), mountpoint.path()}, options);
-  // From the process that was started: a service manager listens to no other (NotifyAccess=main).
+  // A service manager accepts messages only from the process that it started (NotifyAccess=main).
   EXPECT_EQ(manager.receive_from(daemon.pid()),
             "READY=1\nSTATUS=Mounted at " + mountpoint.path().string());
   EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n");
@@ -373,7 +374,7 @@ TEST_F(Privileges, ReadyMeansThatTheMountAnswers) {
   EXPECT_EQ(manager.receive_from(daemon.pid()), "STOPPING=1\nSTATUS=Unmounting");
 }
 
-TEST_F(Privileges, ReadyIsNotSaidOfAStartThatFails) {
+TEST_F(Privileges, IsNotReadyIfTheStartFails) {
   const TemporaryDirectory sockets;
   const NotifySocket manager{sockets.path() / "notify"};
   SpawnOptions options;
@@ -383,13 +384,13 @@ TEST_F(Privileges, ReadyIsNotSaidOfAStartThatFails) {
                            data.path(), mountpoint.path()},
                           options);
   const auto status = daemon.wait(std::chrono::seconds{10});
-  ASSERT_TRUE(status) << "the daemon does not end";
+  ASSERT_TRUE(status) << "the daemon did not exit";
   EXPECT_EQ(status->code, EX_NOPERM) << daemon.captured_err();
   EXPECT_EQ(manager.receive_from(daemon.pid()), "STOPPING=1\nSTATUS=Unmounting");
 }
 
-TEST_F(Privileges, LogOutlivesARestartOfSyslogd) {
-  // In a /dev of its own, where the test may be the system's syslogd.
+TEST_F(Privileges, LogsAfterARestartOfSyslogd) {
+  // A private /dev, in which the test can create /dev/log.
   const std::string script =
       "mount -t tmpfs none /mnt\n"
       "cp -a /dev/null /dev/fuse /dev/urandom /mnt\n"

@@ -1,4 +1,4 @@
-// Puts a process into the worker's own sandbox and tries from in there what must not be possible.
+// Enters the sandbox of the worker and tries operations that it must allow or forbid.
 #include "fs/sandbox/sandbox.hpp"
 
 #include <fcntl.h>
@@ -43,19 +43,20 @@ namespace {
 
 constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
 
-/// Something to try in the sandbox, and the errno that it has to end with; 0 is success.
+/// An operation to try in the sandbox, and the expected errno. 0 is success.
 struct Attempt {
   std::string what;
   int expected;
   std::function<int()> errno_of;
 };
 
-/// errno of a call that has returned `result`.
+/// The errno of a call that returned `result`, or 0.
 int outcome(long result) {
   return result < 0 ? errno : 0;
 }
 
-/// A system call by its number, since for some there is no function, and others do more.
+/// Calls a system call by number. glibc has no function for some system calls, and its functions
+/// for others do more than the system call.
 template <class... Arguments>
 Attempt call(const std::string& what, int expected, long number, Arguments... arguments) {
   return {what, expected, [=] { return outcome(::syscall(number, arguments...)); }};
@@ -66,7 +67,7 @@ int opening(const std::string& path, int flags) {
   return fd ? 0 : errno;
 }
 
-/// By a call whose flags a system call filter cannot see.
+/// A seccomp filter cannot check the flags of openat2(2).
 int opening_by_openat2(const std::string& path, std::uint64_t flags) {
   struct open_how how {};
   how.flags = flags | O_CLOEXEC;
@@ -82,7 +83,7 @@ int reading(const std::string& path) {
   return fd ? outcome(::read(fd.get(), buffer.data(), buffer.size())) : errno;
 }
 
-/// Memory in which a child leaves what its parent is to see.
+/// Shared memory for the results of a child process.
 class SharedNumbers {
  public:
   explicit SharedNumbers(std::size_t count)
@@ -108,7 +109,7 @@ class SandboxTest : public EndToEndTest {
     if (IsSkipped() || HasFatalFailure()) {
       return;
     }
-    // Everybody might write in both, so that no permission of theirs is what prevents it.
+    // Everybody may write here, so that only the sandbox can prevent it.
     for (const auto& directory : {data.path(), outside.path()}) {
       std::filesystem::permissions(directory, std::filesystem::perms::all);
       std::ofstream{directory / "file"} << "text";
@@ -116,27 +117,27 @@ class SandboxTest : public EndToEndTest {
     }
     data.write({.id = id});
     ::chmod(data.metadata(id).c_str(), 0600);
-    std::filesystem::create_symlink(outside.path() / "file", data.path() / "leads_out");
-    std::filesystem::create_symlink(outside.path(), data.path() / "leads_out_directory");
+    std::filesystem::create_symlink(outside.path() / "file", data.path() / "link_to_file");
+    std::filesystem::create_symlink(outside.path(), data.path() / "link_to_directory");
   }
 
-  /// What the worker's log tells of entering it, in lines.
-  static std::string enter(const fs::Sandbox& sandbox) {
+  /// Enters the sandbox. Returns the lines that this logs.
+  static std::string enter_and_log(const fs::Sandbox& sandbox) {
     std::ostringstream log;
     spdlog::logger logger{"", std::make_shared<spdlog::sinks::ostream_sink_st>(log)};
     logger.set_pattern("%v");
-    const auto entered = fs::enter(sandbox, logger);
+    const auto entered = fs::enter_sandbox(sandbox, logger);
     return entered ? log.str() : "not entered: " + entered.error();
   }
 
-  /// Tries everything in a child that has entered the worker's sandbox after `prepare`.
+  /// Tries all operations in a child process that calls `prepare` and enters the sandbox.
   void try_all(
       const std::vector<Attempt>& attempts, fs::LogTarget log = fs::LogTarget::standard_error,
-      const std::function<void()>& prepare = [] {}, const std::string& complaint = {}) const {
-    constexpr int untried = -1;
+      const std::function<void()>& prepare = [] {}, const std::string& expected_log = {}) const {
+    constexpr int not_tried = -1;
     SharedNumbers results{attempts.size()};
     for (std::size_t index = 0; index < attempts.size(); ++index) {
-      results[index] = untried;
+      results[index] = not_tried;
     }
     const auto child = ::fork();
     ASSERT_GE(child, 0);
@@ -145,11 +146,12 @@ class SandboxTest : public EndToEndTest {
       const UniqueFd data_fd{::open(data.path().c_str(), O_RDONLY | O_DIRECTORY)};
       const UniqueFd proc_fd{::open("/proc", O_RDONLY | O_DIRECTORY)};
       const UniqueFd sys_fd{::open("/sys", O_RDONLY | O_DIRECTORY)};
-      const auto logged = enter({.user = nobody,
-                                 .groups = {},
-                                 .readable = {data_fd.get(), proc_fd.get(), sys_fd.get()},
-                                 .log = log});
-      if (logged != complaint) {
+      const auto logged =
+          enter_and_log({.user = nobody,
+                         .groups = {},
+                         .readable_directories = {data_fd.get(), proc_fd.get(), sys_fd.get()},
+                         .log = log});
+      if (logged != expected_log) {
         static_cast<void>(::write(STDERR_FILENO, logged.data(), logged.size()));
         ::_exit(1);
       }
@@ -160,7 +162,7 @@ class SandboxTest : public EndToEndTest {
     }
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0) << "the child has not come to the end of its attempts";
+    EXPECT_EQ(status, 0) << "the child did not try all operations";
     for (std::size_t index = 0; index < attempts.size(); ++index) {
       const auto& attempt = attempts[index];
       EXPECT_EQ(results[index], attempt.expected)
@@ -175,7 +177,7 @@ class SandboxTest : public EndToEndTest {
   TemporaryDirectory outside;
 };
 
-TEST_F(SandboxTest, WhatTheWorkerMustReadItCan) {
+TEST_F(SandboxTest, CanReadWhatTheWorkerNeeds) {
   std::filesystem::permissions(data.path(), std::filesystem::perms::owner_all);
   std::vector<Attempt> attempts;
   for (const auto& path :
@@ -211,8 +213,8 @@ TEST_F(SandboxTest, CannotReadAnythingElse) {
            "/proc/" + parent + "/mem",
            "/proc/" + parent + "/root/etc/passwd",
            "/proc/" + parent + "/cwd/.",
-           (data.path() / "leads_out").string(),
-           (data.path() / "leads_out_directory" / "file").string(),
+           (data.path() / "link_to_file").string(),
+           (data.path() / "link_to_directory" / "file").string(),
            (data.path() / ".." / outside.path().filename() / "file").string(),
        }) {
     attempts.push_back({"open " + path, EACCES, [path] { return opening(path, O_RDONLY); }});
@@ -224,7 +226,7 @@ TEST_F(SandboxTest, CannotReadAnythingElse) {
     attempts.push_back(
         {"list " + path, EACCES, [path] { return opening(path, O_RDONLY | O_DIRECTORY); }});
   }
-  // With CAP_DAC_READ_SEARCH a handle opens any file, without a path that could be looked at.
+  // With CAP_DAC_READ_SEARCH, a file handle opens any file without a path.
   attempts.push_back(call("open_by_handle_at", EPERM, SYS_open_by_handle_at, AT_FDCWD, nullptr, 0));
   try_all(attempts);
 }
@@ -278,7 +280,7 @@ TEST_F(SandboxTest, CannotWriteAnywhere) {
   try_all(attempts);
 }
 
-TEST_F(SandboxTest, CannotMakeASocket) {
+TEST_F(SandboxTest, CannotCreateASocket) {
   std::vector<Attempt> attempts;
   for (const int family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_VSOCK, AF_ALG}) {
     for (const int type :
@@ -294,7 +296,7 @@ TEST_F(SandboxTest, CannotMakeASocket) {
   try_all(attempts);
 }
 
-TEST_F(SandboxTest, InTheBackgroundItCanMakeASocketForTheLogOnly) {
+TEST_F(SandboxTest, CanCreateASocketOnlyForSyslog) {
   std::vector<Attempt> attempts{
       call("the socket of syslog(3)", 0, SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   attempts.push_back(call("a stream", EPERM, SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -328,7 +330,7 @@ TEST_F(SandboxTest, CannotExecute) {
   try_all(attempts);
 }
 
-TEST_F(SandboxTest, CannotTouchOtherProcessesOrTheSystem) {
+TEST_F(SandboxTest, CannotAffectOtherProcessesOrTheSystem) {
   const auto other = ::getpid();
   std::vector<Attempt> attempts{
       call("kill", EPERM, SYS_kill, other, 0),
@@ -366,7 +368,7 @@ TEST_F(SandboxTest, CannotTouchOtherProcessesOrTheSystem) {
   try_all(attempts);
 }
 
-TEST_F(SandboxTest, WithoutLandlockTheFilterStandsAlone) {
+TEST_F(SandboxTest, FilterWorksWithoutLandlock) {
   const auto without_landlock = [] {
     auto* const filter = ::seccomp_init(SCMP_ACT_ALLOW);
     ::seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(landlock_create_ruleset), 0);
@@ -380,7 +382,8 @@ TEST_F(SandboxTest, WithoutLandlockTheFilterStandsAlone) {
           call("socket", EPERM, SYS_socket, AF_INET, SOCK_STREAM, 0),
       },
       fs::LogTarget::standard_error, without_landlock,
-      "Landlock does not restrict which files are read: Function not implemented\n");
+      "cannot restrict file access with Landlock: Function not implemented; "
+      "continuing without it\n");
 }
 
 }  // namespace

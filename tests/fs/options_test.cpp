@@ -28,7 +28,7 @@ std::variant<Options, Exit> parse(std::vector<std::string> arguments) {
   return parse_command_line(pointers);
 }
 
-/// The options of a command line that is right.
+/// The options of a valid command line.
 Options options(std::vector<std::string> arguments) {
   auto parsed = parse(std::move(arguments));
   if (const auto* const exit = std::get_if<Exit>(&parsed)) {
@@ -38,7 +38,7 @@ Options options(std::vector<std::string> arguments) {
   return std::get<Options>(parsed);
 }
 
-/// The message of a command line that is wrong.
+/// The message for a wrong command line.
 std::string usage_error(std::vector<std::string> arguments) {
   const auto parsed = parse(std::move(arguments));
   const auto* const exit = std::get_if<Exit>(&parsed);
@@ -53,11 +53,11 @@ std::string usage_error(std::vector<std::string> arguments) {
   return exit->text;
 }
 
-bool names(const std::string& text, const std::string& what) {
+bool contains(const std::string& text, const std::string& what) {
   return text.find(what) != std::string::npos;
 }
 
-TEST(Options, DefaultToHypemansPlaces) {
+TEST(Options, DefaultsAreHypemansPaths) {
   const auto parsed = options({});
   EXPECT_EQ(parsed.data_dir, "/var/lib/hypeman");
   EXPECT_EQ(parsed.mountpoint, "/run/hypeman/stats");
@@ -73,7 +73,7 @@ TEST(Options, TheDataDirectoryComesBeforeTheMountpoint) {
   EXPECT_EQ(options({"/data", "/mnt"}).mountpoint, "/mnt");
 }
 
-TEST(Options, AreAcceptedAsMountCallsUs) {
+TEST(Options, AcceptsTheArgumentsOfMount) {
   const auto parsed =
       options({"/data", "/mnt", "-o", "rw,nosuid,nodev,noexec,relatime,_netdev,mode=0440,gid=12"});
   EXPECT_EQ(parsed.data_dir, "/data");
@@ -83,7 +83,7 @@ TEST(Options, AreAcceptedAsMountCallsUs) {
   EXPECT_FALSE(parsed.foreground);
 }
 
-TEST(Options, MayStandAnywhere) {
+TEST(Options, CanBeInAnyOrder) {
   for (const auto& arguments : std::vector<std::vector<std::string>>{
            {"-f", "-o", "mode=0400", "/data", "/mnt"},
            {"/data", "-f", "-o", "mode=0400", "/mnt"},
@@ -103,14 +103,14 @@ TEST(Options, ForegroundHasThreeSpellings) {
   EXPECT_TRUE(options({"-o", "foreground"}).foreground);
 }
 
-TEST(Options, ModesMayOnlyNarrow) {
+TEST(Options, ModesCanOnlyRestrict) {
   EXPECT_EQ(options({"-o", "mode=0444"}).access.file_mode, 0444U);
   EXPECT_EQ(options({"-o", "mode=444"}).access.file_mode, 0444U);
   EXPECT_EQ(options({"-o", "mode=0440"}).access.file_mode, 0440U);
   EXPECT_EQ(options({"-o", "mode=0400"}).access.file_mode, 0400U);
   for (const std::string mode : {"0644", "0555", "0777", "04444", "0", "0044", "", "rw", "0x124",
                                  "-0444", "0444 ", "444x", "u=r", "99999999999999999999"}) {
-    EXPECT_TRUE(names(usage_error({"-o", "mode=" + mode}), "mode=" + mode)) << mode;
+    EXPECT_TRUE(contains(usage_error({"-o", "mode=" + mode}), "mode=" + mode)) << mode;
   }
 }
 
@@ -122,11 +122,11 @@ TEST(Options, GroupsAreNumbersOrNames) {
   const auto gid = daemon->gr_gid;
   EXPECT_EQ(options({"-o", "gid=daemon"}).access.group, gid);
   for (const std::string group : {"", "-1", "no-such-group", "1.5", "4294967296", "0x10"}) {
-    EXPECT_TRUE(names(usage_error({"-o", "gid=" + group}), "gid=" + group)) << group;
+    EXPECT_TRUE(contains(usage_error({"-o", "gid=" + group}), "gid=" + group)) << group;
   }
 }
 
-TEST(Options, TheLastOfContradictingOptionsWins) {
+TEST(Options, TheLastOfConflictingOptionsWins) {
   EXPECT_EQ(options({"-o", "mode=0400", "-o", "mode=0440"}).access.file_mode, 0440U);
   EXPECT_EQ(options({"-o", "gid=1,gid=2"}).access.group, 2U);
 }
@@ -138,23 +138,23 @@ TEST(Options, RunAsIsAnExistingUser) {
   EXPECT_EQ(user->name, "root");
   EXPECT_EQ(user->uid, 0U);
   for (const std::string name : {"nosuchuser", "", "0"}) {
-    EXPECT_TRUE(names(usage_error({"-o", "run_as=" + name}), "run_as=" + name)) << name;
+    EXPECT_TRUE(contains(usage_error({"-o", "run_as=" + name}), "run_as=" + name)) << name;
   }
 }
 
-TEST(Options, UserIsMountsOwn) {
-  // fstab(5): it lets ordinary users mount. Whom the worker runs as is another matter.
+TEST(Options, UserIsAnOptionOfMount) {
+  // In fstab(5), "user" allows ordinary users to mount. It does not set the user of the worker.
   EXPECT_FALSE(options({"-o", "user"}).run_as);
   usage_error({"-o", "user=root"});
 }
 
-TEST(Options, RepeatedOnesAddUp) {
+TEST(Options, RepeatedOptionsAddUp) {
   const auto parsed = options({"-o", "mode=0440", "-o", "gid=7", "-o", "nodev,nofail"});
   EXPECT_EQ(parsed.access.file_mode, 0440U);
   EXPECT_EQ(parsed.access.group, 7U);
 }
 
-TEST(Options, ThoseOfMountAndFstabAreLeftToMount) {
+TEST(Options, OptionsOfMountAndFstabAreIgnored) {
   for (const auto* option : {"ro",
                              "rw",
                              "dev",
@@ -187,35 +187,35 @@ TEST(Options, ThoseOfMountAndFstabAreLeftToMount) {
   }
 }
 
-TEST(Options, UnknownMountOptionsAreNamed) {
+TEST(Options, ErrorNamesTheUnknownMountOption) {
   for (const std::string option : {"modes=0444", "mode", "gid", "uid=0", "nonsense", "ROOT"}) {
-    EXPECT_TRUE(names(usage_error({"-o", option}), option)) << option;
-    EXPECT_TRUE(names(usage_error({"-o", "ro," + option + ",nodev"}), option)) << option;
+    EXPECT_TRUE(contains(usage_error({"-o", option}), option)) << option;
+    EXPECT_TRUE(contains(usage_error({"-o", "ro," + option + ",nodev"}), option)) << option;
   }
 }
 
-TEST(Options, WhatIsTooMuchIsNamed) {
-  EXPECT_TRUE(names(usage_error({"/data", "/mnt", "/third"}), "/third"));
-  EXPECT_TRUE(names(usage_error({"--nonsense"}), "--nonsense"));
-  EXPECT_TRUE(names(usage_error({"-x"}), "-x"));
+TEST(Options, ErrorNamesTheUnexpectedArgument) {
+  EXPECT_TRUE(contains(usage_error({"/data", "/mnt", "/third"}), "/third"));
+  EXPECT_TRUE(contains(usage_error({"--nonsense"}), "--nonsense"));
+  EXPECT_TRUE(contains(usage_error({"-x"}), "-x"));
 }
 
-TEST(Options, AnOptionWithoutItsValueIsAnError) {
-  EXPECT_TRUE(names(usage_error({"/data", "/mnt", "-o"}), "-o"));
+TEST(Options, AnOptionWithoutAValueIsAnError) {
+  EXPECT_TRUE(contains(usage_error({"/data", "/mnt", "-o"}), "-o"));
 }
 
-TEST(Options, HelpIsNoError) {
+TEST(Options, HelpIsNotAnError) {
   const auto parsed = parse({"--help"});
   ASSERT_TRUE(std::holds_alternative<Exit>(parsed));
   const auto& exit = std::get<Exit>(parsed);
   EXPECT_EQ(exit.status, EX_OK);
   for (const auto* word :
        {"DATA_DIR", "MOUNTPOINT", "-f", "-o", "--version", "mode=", "gid=", "run_as="}) {
-    EXPECT_TRUE(names(exit.text, word)) << word;
+    EXPECT_TRUE(contains(exit.text, word)) << word;
   }
 }
 
-TEST(Options, TheVersionIsNoError) {
+TEST(Options, VersionIsNotAnError) {
   const auto parsed = parse({"--version"});
   ASSERT_TRUE(std::holds_alternative<Exit>(parsed));
   const auto& exit = std::get<Exit>(parsed);
