@@ -14,6 +14,7 @@
 #include "tests/monitoring/prometheus_tools.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/instance_id.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/running_vm.hpp"
@@ -26,7 +27,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr auto id = "scrape00a1b2c3d4e5f6g7h8";
+const std::string id = own_instance_id('s');
 constexpr std::string_view token = "a-token-for-monitoring-only";
 
 /// A real, busy VM, the mount, the bridge and a Prometheus server that scrapes it.
