@@ -1,5 +1,5 @@
 // Fails on purpose, with messages that hold bytes of every kind. It is no test of its own: the test
-// "counts" runs it and looks at how its failures are counted.
+// "count_tests" runs it and looks at how its failures are counted.
 #include <iostream>
 #include <string>
 
