@@ -60,7 +60,7 @@ class MetricsFile : public EndToEndTest {
   /// A node_exporter whose textfile collector takes that directory serves what the mount holds.
   static void expect_node_exporter_serves(const std::filesystem::path& directory,
                                           const StatsMount& mount) {
-    const auto address = "127.0.0.1:" + std::to_string(free_port());
+    const auto address = free_address();
     const auto exporter = ChildProcess::spawn(
         {prometheus_program("prometheus-node-exporter"), "--collector.disable-defaults",
          "--collector.textfile", "--collector.textfile.directory=" + directory.string(),

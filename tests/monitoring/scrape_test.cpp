@@ -87,8 +87,8 @@ class Scrape : public EndToEndTest {
 
   DataDirectory data;
   TemporaryDirectory place;
-  const std::string bridge_address = "127.0.0.1:" + std::to_string(free_port());
-  const std::string prometheus_address = "127.0.0.1:" + std::to_string(free_port());
+  const std::string bridge_address = free_address();
+  const std::string prometheus_address = free_address();
   std::unique_ptr<RunningVm> vm;
   std::unique_ptr<StatsMount> mount;
   std::unique_ptr<ChildProcess> bridge;
