@@ -15,6 +15,7 @@
 #include "base/unique_fd.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/instance_id.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
 #include "tests/support/tap.hpp"
@@ -22,9 +23,9 @@
 namespace hypeman::tests {
 namespace {
 
-constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
-constexpr auto other_id = "tz4a98xxat96iws9zmbrgj3a";
-constexpr auto tap_of_id = "hype-qilviffn";
+const std::string id = own_instance_id('q');
+const std::string other_id = own_instance_id('t');
+const std::string tap_of_id = tap_of(id);
 
 class Freshness : public EndToEndTest {
  protected:

@@ -10,6 +10,7 @@
 
 #include "tests/support/data_directory.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/instance_id.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
 #include "tests/support/tap.hpp"
@@ -17,8 +18,8 @@
 namespace hypeman::tests {
 namespace {
 
-constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
-constexpr auto tap_of_id = "hype-qilviffn";
+const std::string id = own_instance_id('q');
+const std::string tap_of_id = tap_of(id);
 
 class Numbers : public EndToEndTest {
  protected:

@@ -14,6 +14,7 @@
 #include "tests/support/child_process.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/instance_id.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
 #include "tests/support/tap.hpp"
@@ -21,7 +22,7 @@
 namespace hypeman::tests {
 namespace {
 
-constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
+const std::string id = own_instance_id('q');
 
 /// Programs of all kinds, run by somebody without any rights, over an instance that runs but stands
 /// still, so that each of them has to deliver the same bytes.
@@ -73,7 +74,7 @@ class Readers : public EndToEndTest {
 
   DataDirectory data;
   TemporaryDirectory scratch;
-  Tap tap{"hype-qilviffn"};
+  Tap tap{tap_of(id)};
   ChildProcess process = start_stand_in(data.socket(id));
   std::unique_ptr<StatsMount> mount;
   std::string json;

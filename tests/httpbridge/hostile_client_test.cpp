@@ -35,15 +35,22 @@ class HostileClientTest : public BridgeTest {
     return "GET " + target + " HTTP/1.1\r\nHost: x\r\n" + good_key() + "\r\n";
   }
 
-  /// A client that has done nothing wrong, on a new connection.
-  void expect_served_within_a_second() {
+  /// After this time the bridge ends a request that does not arrive.
+  static constexpr std::chrono::seconds time_limit = 4s;
+  [[nodiscard]] static std::vector<std::string> with_time_limit() {
+    return {"--request-timeout", std::to_string(time_limit.count())};
+  }
+
+  /// A client that has done nothing wrong, on a new connection, does not wait until the time limit
+  /// ends the requests of others.
+  void expect_served_meanwhile() {
     const auto begin = Clock::now();
     expect_stats(get(stats_path(web_id)), web_id);
-    EXPECT_LT(Clock::now() - begin, 1s);
+    EXPECT_LT(Clock::now() - begin, time_limit);
   }
 
   void note_costs() {
-    expect_served_within_a_second();
+    expect_served_meanwhile();
     EXPECT_TRUE(eventually([&] { return connections_of_others() == 0; }));
     descriptors_ = bridge().open_descriptors();
     memory_ = bridge().resident_bytes();
@@ -80,15 +87,15 @@ class HostileClientTest : public BridgeTest {
 };
 
 TEST_P(HostileClientTest, AByteASecondHoldsUpNobody) {
-  start({"--request-timeout", "2"});
+  start(with_time_limit());
   note_costs();
   {
     HttpClient slow{address()};
     const std::string request = request_for(stats_path(web_id));
     const auto begin = Clock::now();
-    for (std::size_t i = 0; i < request.size() && Clock::now() - begin < 2900ms; ++i) {
+    for (std::size_t i = 0; i < request.size() && Clock::now() - begin < time_limit + 900ms; ++i) {
       slow.send(request.substr(i, 1));
-      expect_served_within_a_second();
+      expect_served_meanwhile();
       std::this_thread::sleep_for(500ms);
     }
     expect_error(slow.receive(), 408, "request_timeout", "the request took too long to arrive");
@@ -113,7 +120,7 @@ TEST_P(HostileClientTest, ThousandsOfIdleConnectionsHoldUpNobody) {
     for (std::size_t i = 0; i < idle.size(); i += 2) {
       idle[i].send("GET ");  // every other one has begun, and goes no further
     }
-    expect_served_within_a_second();
+    expect_served_meanwhile();
     expect_stats(idle[1].get(stats_path(web_id), good_key()), web_id);
   }
   expect_costs_as_noted();
@@ -124,7 +131,7 @@ TEST_P(HostileClientTest, BeyondTheLimitTheLongestIdleOneGoes) {
   note_costs();
   {
     auto idle = connect(200);
-    expect_served_within_a_second();
+    expect_served_meanwhile();
     EXPECT_TRUE(idle.front().ends());
     expect_stats(idle.back().get(stats_path(web_id), good_key()), web_id);
     EXPECT_LE(bridge().open_descriptors(), 100U);
@@ -141,7 +148,7 @@ TEST_P(HostileClientTest, UnfinishedRequestsDoNotFillUpTheLimit) {
       client.send("GET /healthz HTTP/1.1\r\n");
     }
     for (int i = 0; i < 10; ++i) {
-      expect_served_within_a_second();
+      expect_served_meanwhile();
     }
   }
   expect_costs_as_noted();
@@ -157,7 +164,7 @@ TEST_P(HostileClientTest, IdleConnectionsAreClosedAfterAWhile) {
 }
 
 TEST_P(HostileClientTest, LargeHeadersCostNothing) {
-  start({"--request-timeout", "2"});
+  start(with_time_limit());
   note_costs();
   {
     auto clients = connect(50);
@@ -165,7 +172,7 @@ TEST_P(HostileClientTest, LargeHeadersCostNothing) {
         "GET /metrics HTTP/1.1\r\nHost: x\r\nX: " + std::string(1 << 20, 'x') + "\r\n\r\n";
     for (HttpClient& client : clients) {
       client.send(large);
-      expect_served_within_a_second();
+      expect_served_meanwhile();
       EXPECT_EQ(client.receive()->status, 431);
     }
   }
@@ -173,7 +180,7 @@ TEST_P(HostileClientTest, LargeHeadersCostNothing) {
 }
 
 TEST_P(HostileClientTest, ARequestThatNeverEndsIsEnded) {
-  start({"--request-timeout", "2"});
+  start(with_time_limit());
   note_costs();
   for (const std::string& begin :
        {std::string{"GET /"}, std::string{"GET /metrics HTTP/1.1\r\nHost: x\r\nX: "},
@@ -194,13 +201,13 @@ TEST_P(HostileClientTest, ARequestThatNeverEndsIsEnded) {
     } else {
       EXPECT_EQ(client.receive()->status, 408);
     }
-    expect_served_within_a_second();
+    expect_served_meanwhile();
   }
   expect_costs_as_noted();
 }
 
 TEST_P(HostileClientTest, PeersThatNeverReadAreHungUp) {
-  start({"--request-timeout", "2"});
+  start(with_time_limit());
   note_costs();
   {
     auto deaf = connect(20);
@@ -218,9 +225,9 @@ TEST_P(HostileClientTest, PeersThatNeverReadAreHungUp) {
       for (int i = 0; i < 100 && client.send(requests); ++i) {
       }
     }
-    expect_served_within_a_second();
+    expect_served_meanwhile();
     EXPECT_TRUE(eventually([&] { return bridge().open_descriptors() < 20; }));
-    expect_served_within_a_second();
+    expect_served_meanwhile();
   }
   expect_costs_as_noted();
 }
@@ -275,7 +282,7 @@ TEST_P(HungMountTest, HoldsUpNobodyElseAndIsSurvived) {
   const auto begin = Clock::now();
   EXPECT_EQ(testing::get(address(), stats_path(web_id))->status, 401);
   EXPECT_EQ(get("/nowhere")->status, 404);
-  EXPECT_LT(Clock::now() - begin, 1s);
+  EXPECT_LT(Clock::now() - begin, 2s) << "they waited for the time limit of the others";
   for (HttpClient& client : stuck) {
     expect_error(client.receive(), 503, "unavailable",
                  "statistics are not available at the moment");

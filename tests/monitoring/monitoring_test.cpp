@@ -10,6 +10,7 @@
 #include "tests/monitoring/prometheus_tools.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/instance_id.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
@@ -19,8 +20,8 @@
 namespace hypeman::tests {
 namespace {
 
-constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
-constexpr auto other_id = "tz4a98xxat96iws9zmbrgj3a";
+const std::string id = own_instance_id('q');
+const std::string other_id = own_instance_id('t');
 
 /// The lines of an exposition that are samples of our families.
 std::set<std::string> series(const std::string& exposition) {
@@ -59,7 +60,7 @@ class MetricsFile : public EndToEndTest {
   /// A node_exporter whose textfile collector takes that directory serves what the mount holds.
   static void expect_node_exporter_serves(const std::filesystem::path& directory,
                                           const StatsMount& mount) {
-    const auto address = "127.0.0.1:" + std::to_string(free_port());
+    const auto address = free_address();
     const auto exporter = ChildProcess::spawn(
         {prometheus_program("prometheus-node-exporter"), "--collector.disable-defaults",
          "--collector.textfile", "--collector.textfile.directory=" + directory.string(),
@@ -91,7 +92,7 @@ TEST_F(MetricsFile, IsValidWithoutInstances) {
 }
 
 TEST_F(MetricsFile, HasEachDocumentedSeriesOfARunningInstance) {
-  Tap tap{"hype-qilviffn"};
+  Tap tap{tap_of(id)};
   write_running(id, "web", /*network=*/true);
   tap.write_frame(experimental_frame(100));
   tap.transmit_from_host(experimental_frame(70));

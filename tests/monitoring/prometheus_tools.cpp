@@ -3,7 +3,10 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
+#include <cstdint>
 #include <stdexcept>
 
 #include "base/unique_fd.hpp"
@@ -11,6 +14,12 @@
 #include "tests/support/paths.hpp"
 
 namespace hypeman::tests {
+namespace {
+
+/// 127.64.0.0: with a PID added to it, still an address of the loopback interface.
+constexpr std::uint32_t first_own_address = 0x7F400000;
+
+}  // namespace
 
 std::string prometheus_program(std::string_view name) {
   const std::filesystem::path root{paths::source_root};
@@ -29,18 +38,20 @@ CommandResult promtool(std::vector<std::string> arguments) {
   return run(arguments);
 }
 
-std::uint16_t free_port() {
+std::string free_address() {
   const UniqueFd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_addr.s_addr = htonl(first_own_address + static_cast<std::uint32_t>(::getpid()));
   socklen_t length = sizeof address;
   auto* const generic = reinterpret_cast<sockaddr*>(&address);
   if (::bind(socket.get(), generic, length) != 0 ||
       ::getsockname(socket.get(), generic, &length) != 0) {
     throw errno_error("a free port");
   }
-  return ntohs(address.sin_port);
+  std::array<char, INET_ADDRSTRLEN> text{};
+  ::inet_ntop(AF_INET, &address.sin_addr, text.data(), text.size());
+  return std::string{text.data()} + ":" + std::to_string(ntohs(address.sin_port));
 }
 
 std::string http_get(const std::string& url, const std::vector<std::string>& curl_options) {

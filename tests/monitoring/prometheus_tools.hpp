@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -18,8 +17,9 @@ namespace hypeman::tests {
 /// Runs promtool; the error text is in the result.
 [[nodiscard]] CommandResult promtool(std::vector<std::string> arguments);
 
-/// A TCP port of 127.0.0.1 that nobody listens on.
-[[nodiscard]] std::uint16_t free_port();
+/// An address and TCP port on the loopback interface where nobody listens. The address is this
+/// process's own, so that no other test program takes the port before a server listens there.
+[[nodiscard]] std::string free_address();
 
 /// The body of a 2xx answer to a GET; empty for any other answer or none.
 [[nodiscard]] std::string http_get(const std::string& url,

@@ -14,6 +14,7 @@
 #include "tests/monitoring/prometheus_tools.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/instance_id.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/running_vm.hpp"
@@ -26,7 +27,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr auto id = "scrape00a1b2c3d4e5f6g7h8";
+const std::string id = own_instance_id('s');
 constexpr std::string_view token = "a-token-for-monitoring-only";
 
 /// A real, busy VM, the mount, the bridge and a Prometheus server that scrapes it.
@@ -86,8 +87,8 @@ class Scrape : public EndToEndTest {
 
   DataDirectory data;
   TemporaryDirectory place;
-  const std::string bridge_address = "127.0.0.1:" + std::to_string(free_port());
-  const std::string prometheus_address = "127.0.0.1:" + std::to_string(free_port());
+  const std::string bridge_address = free_address();
+  const std::string prometheus_address = free_address();
   std::unique_ptr<RunningVm> vm;
   std::unique_ptr<StatsMount> mount;
   std::unique_ptr<ChildProcess> bridge;

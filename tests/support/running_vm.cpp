@@ -2,12 +2,13 @@
 
 #include <utility>
 
+#include "tests/support/instance_id.hpp"
+
 namespace hypeman::tests {
 namespace {
 
 Tap make_tap(std::string_view id) {
-  constexpr std::size_t id_characters = 8;
-  Tap tap{"hype-" + std::string{id.substr(0, id_characters)}};
+  Tap tap{tap_of(id)};
   tap.release_to_vmm();
   return tap;
 }

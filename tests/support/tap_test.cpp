@@ -4,11 +4,13 @@
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 #include <thread>
 
 #include <gtest/gtest.h>
 
+#include "tests/support/instance_id.hpp"
 #include "tests/support/privileges.hpp"
 
 namespace hypeman::tests {
@@ -16,8 +18,9 @@ namespace {
 
 class TapTest : public EndToEndTest {
  protected:
-  static std::filesystem::path in_sys() { return "/sys/class/net/hype-taptest0"; }
-  static Tap make() { return Tap("hype-taptest0"); }
+  static std::string name() { return tap_of(own_instance_id('p')); }
+  static std::filesystem::path in_sys() { return "/sys/class/net/" + name(); }
+  static Tap make() { return Tap(name()); }
 };
 
 TEST_F(TapTest, IsThereAsLongAsItsOwner) {

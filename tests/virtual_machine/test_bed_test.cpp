@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/eventually.hpp"
+#include "tests/support/instance_id.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/tap.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -18,7 +19,7 @@ class TestBed : public EndToEndTest {};
 // What the other tests compare with must itself be right: guest and host count the same bytes.
 TEST_F(TestBed, GuestAndTapCountTheSame) {
   const TemporaryDirectory directory;
-  Tap tap("hype-testbed0");
+  Tap tap(tap_of(own_instance_id('b')));
   tap.release_to_vmm();
   VirtualMachine vm(guest_image(), directory.path(), tap.name());
   EXPECT_EQ(vm.counters(), GuestCounters{});

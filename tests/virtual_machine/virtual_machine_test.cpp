@@ -18,6 +18,7 @@
 
 #include "tests/support/data_directory.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/instance_id.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/running_vm.hpp"
 #include "tests/support/stats_mount.hpp"
@@ -26,7 +27,7 @@
 namespace hypeman::tests {
 namespace {
 
-constexpr const char* id = "vmtest00a1b2c3d4e5f6g7h8";
+const std::string id = own_instance_id('v');
 constexpr int attempts = 200;
 
 struct Memory {

@@ -1,0 +1,40 @@
+// main() of every test program: GoogleTest's own, and a report that is always well-formed XML.
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/xml_text.hpp"
+
+namespace {
+
+/// Where GoogleTest writes its report; empty if it writes none.
+std::filesystem::path report() {
+  constexpr std::string_view format = "xml:";
+  const std::string output = GTEST_FLAG_GET(output);
+  return output.starts_with(format) ? output.substr(format.size()) : std::string{};
+}
+
+/// GoogleTest copies the bytes of a message into its report as they are. What reads the report
+/// fails on bytes that are not XML.
+void make_well_formed(const std::filesystem::path& path) {
+  std::ifstream file{path, std::ios::binary};
+  const std::string text{std::istreambuf_iterator<char>{file}, {}};
+  if (!text.empty()) {
+    std::ofstream{path, std::ios::binary} << hypeman::tests::xml_text(text);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  const int status = RUN_ALL_TESTS();
+  if (const auto path = report(); !path.empty()) {
+    make_well_formed(path);
+  }
+  return status;
+}
