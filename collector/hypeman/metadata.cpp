@@ -27,37 +27,43 @@ constexpr std::uint64_t max_pid = std::uint64_t{1} << 22;  // PID_MAX_LIMIT of 6
 constexpr std::uint64_t max_int64 = std::numeric_limits<std::int64_t>::max();
 constexpr auto unknown_time = VmRecord::CreationTime::max();
 
-enum class Key : std::uint8_t {
-  id,
-  name,
-  size,
-  hotplug_size,
-  vcpus,
-  network_enabled,
-  hypervisor_pid,
-  hypervisor_start_time,
-  hypervisor_boot_id,
-  socket_path,
-  created_at,
-  pending_delete_at,
+/// A JSON value of a known key. Objects, arrays, fractions and negative numbers are unusable.
+struct Unusable {};
+struct Null {};
+using Scalar = std::variant<Unusable, Null, bool, std::uint64_t, std::string_view>;
+
+/// What was read so far.
+struct Draft {
+  Metadata metadata = {};
+  ProcessIdentity process = {};
+  bool network_enabled = false;
+  std::uint64_t size = 0;
+  std::uint64_t hotplug_size = 0;
 };
 
-using KnownKey = std::pair<std::string_view, Key>;
-
-constexpr std::array<KnownKey, 12> known_keys{{
-    {"Id", Key::id},
-    {"Name", Key::name},
-    {"Size", Key::size},
-    {"HotplugSize", Key::hotplug_size},
-    {"Vcpus", Key::vcpus},
-    {"NetworkEnabled", Key::network_enabled},
-    {"HypervisorPID", Key::hypervisor_pid},
-    {"HypervisorStartTime", Key::hypervisor_start_time},
-    {"HypervisorBootID", Key::hypervisor_boot_id},
-    {"SocketPath", Key::socket_path},
-    {"CreatedAt", Key::created_at},
-    {"PendingDeleteAt", Key::pending_delete_at},
-}};
+/// Null leaves the default, as in Hypeman's own decoder. False: a wrong type, or out of range.
+bool assign_text(const Scalar& value, std::size_t limit, std::string& out) {
+  if (const auto* const text = std::get_if<std::string_view>(&value)) {
+    out = *text;
+    return text->size() <= limit;
+  }
+  return std::holds_alternative<Null>(value);
+}
+template <class Number>
+bool assign_number(const Scalar& value, std::uint64_t limit, Number& out) {
+  if (const auto* const number = std::get_if<std::uint64_t>(&value)) {
+    out = static_cast<Number>(*number);
+    return *number <= limit;
+  }
+  return std::holds_alternative<Null>(value);
+}
+bool assign_flag(const Scalar& value, bool& out) {
+  if (const auto* const flag = std::get_if<bool>(&value)) {
+    out = *flag;
+    return true;
+  }
+  return std::holds_alternative<Null>(value);
+}
 
 /// Nanoseconds would not reach from year 0 to 9999, so the result counts microseconds.
 VmRecord::CreationTime parse_rfc3339(const std::string& text) {
@@ -79,21 +85,67 @@ VmRecord::CreationTime parse_rfc3339(const std::string& text) {
   return seconds + std::chrono::microseconds{parse_decimal<std::int64_t>(fraction).value_or(0)};
 }
 
+struct Key {
+  std::string_view name;
+  bool (*assign)(Draft& draft, const Scalar& value);
+};
+
+constexpr std::array keys{
+    Key{"Id", [](Draft& d,
+                 const Scalar& v) { return assign_text(v, max_name_bytes, d.metadata.record.id); }},
+    Key{"Name",
+        [](Draft& d, const Scalar& v) {
+          return assign_text(v, max_name_bytes, d.metadata.record.name);
+        }},
+    Key{"Size", [](Draft& d, const Scalar& v) { return assign_number(v, max_int64, d.size); }},
+    Key{"HotplugSize",
+        [](Draft& d, const Scalar& v) { return assign_number(v, max_int64, d.hotplug_size); }},
+    Key{"Vcpus",
+        [](Draft& d, const Scalar& v) {
+          return assign_number(v, max_int64, d.metadata.record.allocated_vcpus);
+        }},
+    Key{"NetworkEnabled",
+        [](Draft& d, const Scalar& v) { return assign_flag(v, d.network_enabled); }},
+    Key{"HypervisorPID",
+        [](Draft& d, const Scalar& v) {
+          d.process.pid = 0;  // null: not running
+          return assign_number(v, max_pid, d.process.pid);
+        }},
+    Key{"HypervisorStartTime",
+        [](Draft& d, const Scalar& v) {
+          return assign_number(v, UINT64_MAX, d.process.start_time_ticks);
+        }},
+    Key{"HypervisorBootID",
+        [](Draft& d, const Scalar& v) {
+          return assign_text(v, max_name_bytes, d.process.boot_id);
+        }},
+    Key{"SocketPath",
+        [](Draft& d, const Scalar& v) {
+          return assign_text(v, max_path_bytes, d.process.socket_path);
+        }},
+    Key{"CreatedAt",
+        [](Draft& d, const Scalar& v) {
+          std::string text;
+          const bool good = assign_text(v, max_name_bytes, text);
+          if (!std::holds_alternative<Null>(v)) {
+            d.metadata.record.created_at = parse_rfc3339(text);
+          }
+          return good;
+        }},
+    Key{"PendingDeleteAt",
+        [](Draft& d, const Scalar& v) {
+          std::string text;
+          const bool good = assign_text(v, max_name_bytes, text);
+          d.metadata.pending_delete = !text.empty();
+          return good;
+        }},
+};
+
 /// Keeps the known keys of the outermost object and skips everything else. It builds no tree, so
 /// the memory it takes does not grow with the input, and no secret is kept.
 class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  /// As Hypeman's own decoder: null resets a pointer and leaves other fields as they are.
-  bool null() override {
-    if (const auto* const key = take_key(); key != nullptr) {
-      if (key->second == Key::hypervisor_pid) {
-        process_.pid = 0;
-      } else if (key->second == Key::pending_delete_at) {
-        metadata_.pending_delete = false;
-      }
-    }
-    return true;
-  }
+  bool null() override { return take(Null{}); }
   bool boolean(bool value) override { return take(value); }
   bool number_integer(number_integer_t /*negative*/) override { return take(Unusable{}); }
   bool number_unsigned(number_unsigned_t value) override { return take(value); }
@@ -108,8 +160,8 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
   bool end_array() override { return leave(); }
   bool key(string_t& name) override {
     if (depth_ == 1) {
-      const auto* const known = std::ranges::find(known_keys, name, &KnownKey::first);
-      key_ = known == known_keys.end() ? nullptr : known;
+      const auto* const known = std::ranges::find(keys, name, &Key::name);
+      key_ = known == keys.end() ? nullptr : known;
     }
     return true;
   }
@@ -122,37 +174,34 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
 
   /// Call it after the whole text was parsed.
   tl::expected<Metadata, std::string> finish() {
-    if (problem_.empty() && !is_instance_id(metadata_.record.id)) {
+    auto& [metadata, process, network_enabled, size, hotplug_size] = draft_;
+    auto& record = metadata.record;
+    if (problem_.empty() && !is_instance_id(record.id)) {
       problem_ = "Id is missing or is not an instance ID";
     }
-    if (problem_.empty() && size_ + hotplug_size_ > max_int64) {
+    if (problem_.empty() && size + hotplug_size > max_int64) {
       problem_ = "Size + HotplugSize does not fit into 64 bits";
     }
     if (!problem_.empty()) {
       return tl::unexpected{problem_};
     }
-    metadata_.record.allocated_memory_bytes = size_ + hotplug_size_;
-    if (process_.pid != 0) {
-      metadata_.record.process = process_;
+    record.allocated_memory_bytes = size + hotplug_size;
+    if (process.pid != 0) {
+      record.process = process;
     }
-    if (network_enabled_) {
-      metadata_.record.tap = tap_name(metadata_.record.id);
+    if (network_enabled) {
+      record.tap = tap_name(record.id);
     }
-    return metadata_;
+    return metadata;
   }
 
  private:
-  struct Unusable {};
-  using Scalar = std::variant<Unusable, bool, std::uint64_t, std::string_view>;
-
-  const KnownKey* take_key() { return depth_ == 1 ? std::exchange(key_, nullptr) : nullptr; }
-
   bool take(const Scalar& value) {
-    const auto* const key = take_key();
-    if (key == nullptr || assign(key->second, value)) {
+    const auto* const key = depth_ == 1 ? std::exchange(key_, nullptr) : nullptr;
+    if (key == nullptr || key->assign(draft_, value)) {
       return true;
     }
-    problem_ = std::string{key->first} + " has a value of the wrong type or out of range";
+    problem_ = std::string{key->name} + " has a value of the wrong type or out of range";
     return false;
   }
 
@@ -166,84 +215,10 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
-  bool assign(Key key, const Scalar& value) {
-    switch (key) {
-      case Key::id:
-        return assign_text(value, max_name_bytes, metadata_.record.id);
-      case Key::name:
-        return assign_text(value, max_name_bytes, metadata_.record.name);
-      case Key::size:
-        return assign_number(value, max_int64, size_);
-      case Key::hotplug_size:
-        return assign_number(value, max_int64, hotplug_size_);
-      case Key::vcpus:
-        return assign_number(value, max_int64, metadata_.record.allocated_vcpus);
-      case Key::network_enabled:
-        return assign_flag(value, network_enabled_);
-      case Key::hypervisor_pid:
-        return assign_number(value, max_pid, process_.pid);
-      case Key::hypervisor_start_time:
-        return assign_number(value, std::numeric_limits<std::uint64_t>::max(),
-                             process_.start_time_ticks);
-      case Key::hypervisor_boot_id:
-        return assign_text(value, max_name_bytes, process_.boot_id);
-      case Key::socket_path:
-        return assign_text(value, max_path_bytes, process_.socket_path);
-      case Key::created_at: {
-        std::string text;
-        if (!assign_text(value, max_name_bytes, text)) {
-          return false;
-        }
-        metadata_.record.created_at = parse_rfc3339(text);
-        return true;
-      }
-      case Key::pending_delete_at: {
-        std::string text;
-        if (!assign_text(value, max_name_bytes, text)) {
-          return false;
-        }
-        metadata_.pending_delete = !text.empty();
-        return true;
-      }
-    }
-    return false;
-  }
-
-  static bool assign_text(const Scalar& value, std::size_t limit, std::string& out) {
-    const auto* const text = std::get_if<std::string_view>(&value);
-    if (text == nullptr || text->size() > limit) {
-      return false;
-    }
-    out = *text;
-    return true;
-  }
-  template <class Number>
-  static bool assign_number(const Scalar& value, std::uint64_t limit, Number& out) {
-    const auto* const number = std::get_if<std::uint64_t>(&value);
-    if (number == nullptr || *number > limit) {
-      return false;
-    }
-    out = static_cast<Number>(*number);
-    return true;
-  }
-  static bool assign_flag(const Scalar& value, bool& out) {
-    const auto* const flag = std::get_if<bool>(&value);
-    if (flag == nullptr) {
-      return false;
-    }
-    out = *flag;
-    return true;
-  }
-
   std::size_t depth_ = 0;
-  const KnownKey* key_ = nullptr;
+  const Key* key_ = nullptr;
   std::string problem_;
-
-  Metadata metadata_;
-  ProcessIdentity process_;
-  bool network_enabled_ = false;
-  std::uint64_t size_ = 0;
-  std::uint64_t hotplug_size_ = 0;
+  Draft draft_;
 };
 
 }  // namespace

@@ -18,9 +18,9 @@ namespace {
 constexpr std::string_view by_name_directory = "by-name";
 constexpr std::string_view metrics_file = "metrics.prom";
 
-// sendfile(2) and splice(2) read no further than the size that the kernel knows, and that may be the
-// one of the look-up. It is never shown: the kernel asks again for each stat(2), and a short read
-// corrects it. So it must only be large enough.
+// sendfile(2) and splice(2) read no further than the size that the kernel knows, and that may be
+// the one of the look-up. It is never shown: the kernel asks again for each stat(2), and a short
+// read corrects it. So it must only be large enough.
 constexpr std::size_t unmeasured_instance_file_size = 4096;
 constexpr std::size_t unmeasured_host_file_size = std::size_t{1} << 30U;
 
@@ -169,10 +169,9 @@ Result<Attributes> Tree::unmeasured_attributes(const Node& node, Inode inode) {
 
 Result<Attributes> Tree::measured_attributes(const Node& node, Inode inode, pid_t reader) {
   auto attributes = base_attributes(inode, S_IFREG | access_.file_mode);
-  Content content;
-  Result<void> measured;
+  collector::FoundInstance vm;
   if (const auto file = node.file()) {
-    const auto found = owner(node, *file);
+    auto found = owner(node, *file);
     if (!found) {
       return tl::unexpected{found.error()};
     }
@@ -180,11 +179,10 @@ Result<Attributes> Tree::measured_attributes(const Node& node, Inode inode, pid_
       set_size(attributes, *size);
       return attributes;
     }
-    measured = measure(*found->instance, found->record, *file, content);
-  } else {
-    measured = measure_host(content);
+    vm = *std::move(found);
   }
-  if (!measured) {
+  Content content;
+  if (const auto measured = measure(node, vm, content); !measured) {
     if (measured.error() == std::errc::no_such_file_or_directory) {
       return tl::unexpected{measured.error()};
     }
@@ -197,19 +195,13 @@ Result<Attributes> Tree::measured_attributes(const Node& node, Inode inode, pid_
   return attributes;
 }
 
-Result<void> Tree::measure(collector::Instance& instance,
-                           std::shared_ptr<const collector::VmRecord> record, InstanceFile file,
-                           Content& content) {
-  const auto sample = instance.sample(std::move(record), file.sources());
-  content.time = sample.time;
-  content.record = sample.record;
-  if (!file.is_in(sample)) {
-    return failure(ENOENT);
+Result<void> Tree::measure(const Node& node, const collector::FoundInstance& vm, Content& content) {
+  content.record = vm.record;
+  if (const auto file = node.file()) {
+    const auto sample = vm.instance->sample(vm.record, file->sources());
+    content.time = sample.time;
+    return file->is_in(sample) ? file->render(sample, content.text) : failure(ENOENT);
   }
-  return file.render(sample, content.text);
-}
-
-Result<void> Tree::measure_host(Content& content) {
   content.time = std::chrono::system_clock::now();
   return instances_.running_samples(collector::prometheus_sources())
       .map([&](const std::vector<collector::Sample>& samples) {
@@ -257,26 +249,19 @@ Result<Slice> Tree::read(OpenFile& file, std::size_t offset, std::size_t size, p
 }
 
 Result<void> Tree::refresh(OpenFile& file, pid_t reader) {
-  const auto instance_file = file.node.file();
-  if (!instance_file) {
-    if (auto measured = measure_host(file.content); !measured) {
-      return measured;
-    }
-  } else {
-    auto record = file.instance->record();
+  collector::FoundInstance vm{.instance = file.instance, .record = {}};
+  if (vm.instance != nullptr) {
+    auto record = vm.instance->record();
     if (!record) {
       return tl::unexpected{record.error()};
     }
-    if (!instance_file->is_in(**record)) {
-      return failure(ENOENT);
-    }
-    if (auto measured = measure(*file.instance, *std::move(record), *instance_file, file.content);
-        !measured) {
-      return measured;
-    }
+    vm.record = *std::move(record);
   }
-  // A reader wants the newest content, unless it has just been told another size for the same VM in
-  // the same state.
+  if (auto measured = measure(file.node, vm, file.content); !measured) {
+    return measured;
+  }
+  // A reader wants the newest content, unless a stat has just told it another size for the same VM
+  // in the same state.
   if (auto told = stat_cache_.take(reader, file.inode);
       told && told->text.size() != file.content.text.size() &&
       told->record == file.content.record) {

@@ -75,11 +75,9 @@ class Tree {
   [[nodiscard]] Result<Attributes> unmeasured_attributes(const Node& node, Inode inode);
   [[nodiscard]] Result<Attributes> measured_attributes(const Node& node, Inode inode, pid_t reader);
 
-  /// Measures and renders a file of an instance.
-  [[nodiscard]] static Result<void> measure(collector::Instance& instance,
-                                            std::shared_ptr<const collector::VmRecord> record,
-                                            InstanceFile file, Content& content);
-  [[nodiscard]] Result<void> measure_host(Content& content);
+  /// Measures and renders a file of `vm`, or of the whole host: then `vm` is empty.
+  [[nodiscard]] Result<void> measure(const Node& node, const collector::FoundInstance& vm,
+                                     Content& content);
   [[nodiscard]] Result<void> refresh(OpenFile& file, pid_t reader);
 
   collector::Instances& instances_;

@@ -20,6 +20,7 @@
 #include "tests/support/child_process.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/instance_id.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
 #include "tests/support/tap.hpp"
@@ -28,8 +29,7 @@
 namespace hypeman::tests {
 namespace {
 
-constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
-constexpr auto tap_of_id = "hype-qilviffn";
+const std::string id = own_instance_id('q');
 
 /// Whether a tracer is attached to every thread of the process.
 bool is_traced(pid_t pid) {
@@ -122,7 +122,7 @@ class KernelReads : public EndToEndTest {
   }
 
   DataDirectory data;
-  std::optional<Tap> tap{tap_of_id};
+  Tap tap{tap_of(id)};
   ChildProcess process = start_stand_in(data.socket(id));
   std::optional<StatsMount> mount;
 };
