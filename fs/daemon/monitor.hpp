@@ -11,7 +11,7 @@
 namespace hypeman::fs {
 
 /// Blocks SIGINT, SIGTERM, SIGHUP and SIGPIPE in this process and in its future children. The
-/// monitor process waits for SIGINT and SIGTERM. Nothing handles SIGHUP and SIGPIPE.
+/// monitor process waits for SIGINT and SIGTERM. SIGHUP and SIGPIPE have no effect.
 void block_signals();
 
 /// Separates privileges: forks the worker process and makes this process its monitor. The monitor

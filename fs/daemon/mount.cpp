@@ -50,7 +50,7 @@ tl::expected<std::string, std::string> prepare_mountpoint(const std::string& pat
   while (is_stale(path)) {
     if (::umount2(path.c_str(), MNT_DETACH) != 0) {
       return tl::unexpected{path + ": cannot remove the mount of a crashed daemon: " +
-                            reason(errno) + "; remove it as root: umount -l " + path};
+                            reason(errno) + "; remove it as root with umount -l"};
     }
   }
   std::filesystem::create_directories(path, error);

@@ -41,8 +41,9 @@ class Mount {
   /// is unmounted and all its files are closed.
   [[nodiscard]] UniqueFd release_device();
 
-  /// For the monitor process: the mount must fail when the worker ends, but it would wait for
-  /// answers as long as any process had the descriptor open.
+  /// For the monitor process: closes its copy of the descriptor. The kernel ends the FUSE
+  /// connection when the last copy is closed. With a copy here, readers would hang after the worker
+  /// has died.
   void close_device() { device_ = {}; }
 
   /// Whether this process may search all directories in the path of the mountpoint.
