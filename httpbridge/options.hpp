@@ -8,7 +8,7 @@
 
 #include <tl/expected.hpp>
 
-#include "httpbridge/key_files.hpp"
+#include "httpbridge/auth/key_files.hpp"
 #include "httpbridge/startup_error.hpp"
 
 namespace hypeman::httpbridge {
