@@ -43,7 +43,7 @@ class Authorizer {
   /// Accepts plain tokens and JWTs signed with one of the secrets.
   explicit Authorizer(Keys keys);
 
-  /// Accepts every request, with or without a header.
+  /// An authorizer that accepts every request, with or without a header.
   [[nodiscard]] static Authorizer allowing_all();
 
   /// `header` is the value of the Authorization header, absent if the request has none.

@@ -25,33 +25,33 @@ constexpr std::string_view white_space = " \t\r\n";
 tl::unexpected<StartupError> unreadable(const std::string& path, int error) {
   return tl::unexpected(
       StartupError{error == EACCES ? EX_NOPERM : EX_NOINPUT,
-                   fmt::format("cannot read key file {}: {}; name a file that this user can read",
+                   fmt::format("cannot read key file {}: {}; give a file that this user can read",
                                path, std::generic_category().message(error))});
 }
 
-tl::unexpected<StartupError> unusable(const std::string& path, std::string_view why) {
+tl::unexpected<StartupError> invalid(const std::string& path, std::string_view why) {
   return tl::unexpected(StartupError{EX_CONFIG, fmt::format("key file {}: {}", path, why)});
 }
 
 tl::expected<std::string, StartupError> read_key_file(const std::string& path) {
-  // O_NONBLOCK: a FIFO in a file's place must not stop the program.
+  // O_NONBLOCK: open(2) must not block if the path is a FIFO.
   const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   struct stat status {};
   if (!fd || ::fstat(fd.get(), &status) != 0) {
     return unreadable(path, errno);
   }
   if (!S_ISREG(status.st_mode)) {
-    return unusable(path, "not a regular file; name a file that holds a key");
+    return invalid(path, "it is not a regular file; give a file that contains a key");
   }
   if ((status.st_mode & S_IROTH) != 0) {
-    spdlog::warn("key file {} can be read by every user; chmod o-r it", path);
+    spdlog::warn("key file {} is readable by every user; run chmod o-r on it", path);
   }
   auto text = read_whole(fd.get(), max_key_file_bytes);
   if (text) {
     return *std::move(text);
   }
   if (text.error() == std::errc::file_too_large) {
-    return unusable(path, "larger than 1 MiB; name a file that holds a key");
+    return invalid(path, "it is larger than 1 MiB; give a file that contains a key");
   }
   return unreadable(path, text.error().value());
 }
@@ -61,16 +61,16 @@ tl::expected<std::string, StartupError> read_secret(const std::string& path) {
   if (!text) {
     return text;
   }
-  // Editors and `echo` end a file with a newline that is no part of the secret.
+  // Editors and `echo` append a newline, which is not a part of the secret.
   const std::size_t end = text->find_last_not_of("\r\n");
   text->resize(end == std::string::npos ? 0 : end + 1);
   if (text->empty()) {
-    return unusable(path, "holds no secret; write Hypeman's jwt_secret to it");
+    return invalid(path, "it contains no secret; write Hypeman's jwt_secret to it");
   }
   return text;
 }
 
-tl::expected<std::string, StartupError> read_secret_of_hypeman(const std::string& path) {
+tl::expected<std::string, StartupError> read_hypeman_secret(const std::string& path) {
   auto text = read_key_file(path);
   if (!text) {
     return text;
@@ -82,11 +82,11 @@ tl::expected<std::string, StartupError> read_secret_of_hypeman(const std::string
       return secret.Scalar();
     }
   } catch (const YAML::Exception& error) {
-    // The position only: the message could quote the line, and the line could be the secret.
-    return unusable(path, fmt::format("not valid YAML at line {}; name Hypeman's config.yaml",
-                                      error.mark.line + 1));
+    // Only the position: the exception's text could quote a line that contains the secret.
+    return invalid(path, fmt::format("line {} is not valid YAML; give Hypeman's config.yaml",
+                                     error.mark.line + 1));
   }
-  return unusable(path, "has no jwt_secret; name the config.yaml that Hypeman runs with");
+  return invalid(path, "it has no jwt_secret; give the config.yaml that Hypeman uses");
 }
 
 }  // namespace
@@ -114,7 +114,7 @@ tl::expected<Keys, StartupError> load_keys(const KeyFiles& files) {
     keys.jwt_secrets.push_back(*std::move(secret));
   }
   for (const std::string& path : files.hypeman_configs) {
-    auto secret = read_secret_of_hypeman(path);
+    auto secret = read_hypeman_secret(path);
     if (!secret) {
       return tl::unexpected(std::move(secret).error());
     }
@@ -127,7 +127,7 @@ tl::expected<Keys, StartupError> load_keys(const KeyFiles& files) {
     }
     std::vector<std::string> tokens = parse_tokens(*text);
     if (tokens.empty()) {
-      return unusable(path, "holds no token; write one a line");
+      return invalid(path, "it contains no token; write one token per line");
     }
     std::move(tokens.begin(), tokens.end(), std::back_inserter(keys.plain_tokens));
   }

@@ -10,20 +10,22 @@
 
 namespace hypeman::httpbridge {
 
-/// Where the keys come from. Every file that is named must be good.
+/// The files that hold the keys. All of them must be valid.
 struct KeyFiles {
-  std::vector<std::string> jwt_secret_files =
-      {};  ///< the whole file is a secret, its last newline not
-  std::vector<std::string> hypeman_configs = {};  ///< YAML with a top-level `jwt_secret`
-  std::vector<std::string> token_files = {};  ///< one token a line; blank lines and `#` comments
+  /// The whole file is one secret, without the newline at its end.
+  std::vector<std::string> jwt_secret_files = {};
+  /// YAML with a top-level `jwt_secret`.
+  std::vector<std::string> hypeman_configs = {};
+  /// One token per line. Blank lines and lines that start with `#` are ignored.
+  std::vector<std::string> token_files = {};
 
   [[nodiscard]] bool empty() const {
     return jwt_secret_files.empty() && hypeman_configs.empty() && token_files.empty();
   }
 };
 
-/// Reads all files anew; warns about those that others may read. Neither errors nor log lines hold
-/// any part of a key.
+/// Reads all files. Logs a warning about a file that every user can read. Errors and log lines
+/// never contain a part of a key.
 [[nodiscard]] tl::expected<Keys, StartupError> load_keys(const KeyFiles& files);
 
 /// The tokens in the text of a token file.

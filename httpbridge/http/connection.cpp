@@ -56,23 +56,20 @@ Connection::Connection(ServerState& server, Socket socket)
 }
 
 void Connection::start() {
-  run(serve());
-}
-
-void Connection::reject() {
-  run(send_rejection());
-}
-
-void Connection::run(Awaitable<void> coroutine) {
   position_ = server_.connections.insert(server_.connections.end(), shared_from_this());
   enter(State::idle);
-  asio::co_spawn(socket_.get_executor(), std::move(coroutine),
+  asio::co_spawn(socket_.get_executor(), serve(),
                  [self = shared_from_this()](const std::exception_ptr& error) {
                    self->close();
                    if (error) {
                      std::rethrow_exception(error);  // out of the event loop
                    }
                  });
+}
+
+void Connection::reject() {
+  is_rejected_ = true;
+  start();
 }
 
 void Connection::enter(State state) {
@@ -124,17 +121,12 @@ void Connection::enforce_timeout(Clock::time_point now) {
 
 void Connection::shut_down() {
   if (state_ == State::idle) {
-    // Not close(): a request may have arrived already. receive_request() continues and checks that.
+    // Not close(): a request may have arrived already. receive_request() wakes up and checks that.
     error_code ignored;
     socket_.cancel(ignored);
   } else if (state_ == State::draining) {
     close();
   }
-}
-
-bool Connection::has_unread_data() {
-  error_code ignored;
-  return socket_.available(ignored) > 0;
 }
 
 Awaitable<void> Connection::serve() {
@@ -143,25 +135,30 @@ Awaitable<void> Connection::serve() {
     if (!is_open()) {
       co_return;
     }
+    auto route = received ? check_request() : tl::unexpected(refuse(received.error()));
     Reply reply;
-    if (received) {
-      reply = co_await handle_request();
+    if (route) {
+      enter(State::reading);
+      const RouteKind kind = route->kind;
+      const auto contents = co_await server_.reads.async_read(*std::move(route), use_awaitable);
+      reply = contents ? reply_with(kind, *contents) : reply_with(contents.error());
     } else {
-      reply = refuse(received.error());
+      reply = std::move(route).error();
     }
-    co_await send(std::move(reply));
-  } while (is_open() && keep_alive_);
-  co_await drain();
-}
-
-Awaitable<void> Connection::send_rejection() {
-  co_await send(refuse(BadRequest::too_many_connections));
+    const auto response = begin_response(reply);
+    error_code error;
+    co_await asio::async_write(socket_, response, store_error(error));
+    server_.unsent_bytes -= reply.body->size();
+    if (error) {
+      co_return;
+    }
+  } while (keep_alive_);
   co_await drain();
 }
 
 Awaitable<tl::expected<void, BadRequest>> Connection::receive_request() {
-  if (buffer_.size() == 0 && buffer_.capacity() > receive_bytes) {
-    buffer_.shrink_to_fit();
+  if (is_rejected_) {
+    co_return tl::unexpected(BadRequest::too_many_connections);
   }
   parser_.emplace();
   parser_->eager(true);
@@ -177,23 +174,22 @@ Awaitable<tl::expected<void, BadRequest>> Connection::receive_request() {
     if (room == 0) {
       co_return tl::unexpected(BadRequest::header_too_large);
     }
-    if (state_ == State::idle && server_.stopping && !has_unread_data()) {
+    error_code error;
+    buffer_.commit(socket_.read_some(buffer_.prepare(room), error));
+    if (!error) {
+      continue;
+    }
+    const bool must_stop = server_.stopping && state_ == State::idle;
+    if (error != asio::error::would_block || must_stop) {
       close();
       co_return parsed;
     }
-    // The wait needs no buffer, so thousands of idle connections hold none.
-    error_code error;
-    co_await socket_.async_wait(Socket::wait_read, store_error(error));
+    if (buffer_.size() == 0) {
+      buffer_.shrink_to_fit();  // thousands of idle connections must not hold buffers
+    }
+    co_await socket_.async_wait(Socket::wait_read, store_error(error));  // the next read fails too
     if (too_slow_) {
       co_return tl::unexpected(BadRequest::too_slow);
-    }
-    if (!error) {
-      buffer_.commit(socket_.read_some(buffer_.prepare(room), error));
-    }
-    const bool is_cancelled = error == asio::error::operation_aborted && is_open();
-    if (error && !is_cancelled && error != asio::error::would_block) {
-      close();
-      co_return parsed;
     }
   }
 }
@@ -220,31 +216,20 @@ tl::expected<void, BadRequest> Connection::parse() {
   return tl::unexpected(BadRequest::malformed);
 }
 
-Awaitable<Reply> Connection::handle_request() {
+tl::expected<Route, Reply> Connection::check_request() {
   const auto& request = parser_->get();
   request_began_ = Clock::now();
   keep_alive_ = request.keep_alive();
   if (request.target().size() > server_.limits.target_bytes) {
-    co_return refuse(BadRequest::target_too_long);
+    return tl::unexpected(refuse(BadRequest::target_too_long));
   }
   if (request.version() > http_1_1 ||
       (request.version() == http_1_1 && request.count(http::field::host) != 1)) {
-    co_return refuse(BadRequest::malformed);
+    return tl::unexpected(refuse(BadRequest::malformed));
   }
   const RequestHead head{to_std(request.method_string()), to_std(request.target()),
                          authorization_header(request)};
-  auto route =
-      route_request(head, authorization_, server_.authorizer, std::chrono::system_clock::now());
-  if (!route) {
-    co_return std::move(route).error();
-  }
-  enter(State::reading);
-  const RouteKind kind = route->kind;
-  auto contents = co_await server_.reads.async_read(*std::move(route), use_awaitable);
-  if (!contents) {
-    co_return reply_with(contents.error());
-  }
-  co_return reply_with(kind, *std::move(contents));
+  return route_request(head, authorization_, server_.authorizer, std::chrono::system_clock::now());
 }
 
 Reply Connection::refuse(BadRequest reason) {
@@ -253,11 +238,9 @@ Reply Connection::refuse(BadRequest reason) {
   return reply_with(reason);
 }
 
-Awaitable<void> Connection::send(Reply reply) {
-  if (!is_open()) {
-    co_return;
-  }
-  // Clients that request much and read nothing must not add up. A single reply is always sent.
+std::array<asio::const_buffer, 2> Connection::begin_response(Reply& reply) {
+  // The responses to clients that request much and read nothing must not add up. A single response
+  // is always sent.
   if (server_.unsent_bytes > 0 &&
       server_.unsent_bytes + reply.body->size() > server_.limits.unsent_bytes) {
     reply = reply_with(ReadError::unavailable);
@@ -270,18 +253,11 @@ Awaitable<void> Connection::send(Reply reply) {
     log(reply);
   }
   enter(State::sending);
-  const std::array<asio::const_buffer, 2> parts{
-      asio::buffer(header_), without_body ? asio::const_buffer{} : asio::buffer(*reply.body)};
   server_.unsent_bytes += reply.body->size();
-  error_code error;
-  co_await asio::async_write(socket_, parts, store_error(error));
-  server_.unsent_bytes -= reply.body->size();
-  if (error) {
-    close();
-  }
+  return {asio::buffer(header_), without_body ? asio::const_buffer{} : asio::buffer(*reply.body)};
 }
 
-// close() with unread input resets a TCP connection, and the client might never see the reply.
+// A close with unread input resets a TCP connection, and the client might never see the reply.
 Awaitable<void> Connection::drain() {
   error_code error;
   socket_.shutdown(Socket::shutdown_send, error);

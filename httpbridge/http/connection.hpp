@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <list>
@@ -8,6 +9,7 @@
 #include <string>
 
 #include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -20,6 +22,7 @@
 #include "httpbridge/http/limits.hpp"
 #include "httpbridge/http/read_pool.hpp"
 #include "httpbridge/http/reply.hpp"
+#include "httpbridge/http/route.hpp"
 
 namespace hypeman::httpbridge {
 
@@ -80,19 +83,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
-  void run(Awaitable<void> coroutine);
   void enter(State state);
   [[nodiscard]] bool is_open() const { return socket_.is_open(); }
-  [[nodiscard]] bool has_unread_data();
 
   Awaitable<void> serve();
-  Awaitable<void> send_rejection();
   /// Returns when a whole request has arrived, or when the connection is closed.
   Awaitable<tl::expected<void, BadRequest>> receive_request();
   [[nodiscard]] tl::expected<void, BadRequest> parse();
-  Awaitable<Reply> handle_request();
+  [[nodiscard]] tl::expected<Route, Reply> check_request();
+  /// The reply to a bad request. The connection ends after it.
   [[nodiscard]] Reply refuse(BadRequest reason);
-  Awaitable<void> send(Reply reply);
+  /// The bytes to send. May replace the reply. Counts its body as unsent.
+  [[nodiscard]] std::array<boost::asio::const_buffer, 2> begin_response(Reply& reply);
   Awaitable<void> drain();
   void log(const Reply& reply);
 
@@ -102,6 +104,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   State state_ = State::idle;
   Clock::time_point state_since_;
   bool too_slow_ = false;
+  bool is_rejected_ = false;
 
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;

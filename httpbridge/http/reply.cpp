@@ -1,12 +1,13 @@
 #include "httpbridge/http/reply.hpp"
 
-#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
 
 namespace hypeman::httpbridge {
 namespace {
+
+using std::string_view_literals::operator""sv;
 
 constexpr std::string_view json = "application/json";
 constexpr std::string_view prometheus_text = "text/plain; version=0.0.4; charset=utf-8";
@@ -119,16 +120,17 @@ void write_header(const Reply& reply, const ConnectionHeaders& connection, std::
   } else if (connection.is_http_1_0) {
     connection_header = "Connection: keep-alive\r\n";
   }
+  const fmt::format_int status{reply.status};
+  const fmt::format_int length{reply.body->size()};
   to.clear();
-  fmt::format_to(std::back_inserter(to),
-                 "HTTP/1.1 {} {}\r\n"
-                 "Content-Type: {}\r\n"
-                 "Content-Length: {}\r\n"
-                 "Cache-Control: no-store\r\n"
-                 "Date: {}\r\n"
-                 "{}{}\r\n",
-                 reply.status, reply.reason, reply.content_type, reply.body->size(),
-                 connection.date, reply.extra_header, connection_header);
+  // Several times faster than fmt::format_to(), which every response would pay for.
+  for (const std::string_view part :
+       {"HTTP/1.1 "sv, std::string_view{status.data(), status.size()}, " "sv, reply.reason,
+        "\r\nContent-Type: "sv, reply.content_type, "\r\nContent-Length: "sv,
+        std::string_view{length.data(), length.size()}, "\r\nCache-Control: no-store\r\nDate: "sv,
+        connection.date, "\r\n"sv, reply.extra_header, connection_header, "\r\n"sv}) {
+    to.append(part);
+  }
 }
 
 }  // namespace hypeman::httpbridge

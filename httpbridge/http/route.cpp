@@ -12,9 +12,13 @@ namespace {
 
 constexpr std::size_t max_segments = 3;
 
-// A segment that does not decode, or decodes to something that no file name can hold, matches no
-// route and no instance; an empty text stands for it, because that matches nothing either.
+// Returns an empty text if the segment cannot be decoded, or if the result contains a character
+// that no file name can contain. Like the segment itself, an empty text matches no route and no
+// instance.
 std::string decode_segment(std::string_view encoded) {
+  if (encoded.find('%') == std::string_view::npos) {
+    return std::string{encoded};
+  }
   std::string decoded;
   for (std::size_t i = 0; i < encoded.size(); ++i) {
     if (encoded[i] != '%') {
@@ -35,7 +39,7 @@ std::string decode_segment(std::string_view encoded) {
   return decoded;
 }
 
-// RFC 9112 3.2.2: a server accepts the absolute form too; which host it names is of no matter here.
+// RFC 9112, 3.2.2: a server also accepts the absolute form. This one serves any host.
 std::string_view path_of(std::string_view target) {
   constexpr std::string_view scheme = "http://";
   target = target.substr(0, target.find('?'));

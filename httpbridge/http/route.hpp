@@ -10,11 +10,11 @@ namespace hypeman::httpbridge {
 
 enum class RouteKind { instance_stats, metrics, health };
 
-/// What a request asks for, before anything is looked up.
+/// The statistics that a request asks for. No instance has been looked up yet.
 struct Route {
   RouteKind kind = RouteKind::health;
-  /// For instance_stats: the decoded `{id}` (an ID, a name or an ID prefix), or empty when what the
-  /// client sent cannot be any of them.
+  /// For instance_stats: the decoded `{id}`, which is an ID, a name or an ID prefix. Empty if the
+  /// client's text cannot be any of them.
   std::string instance;
 
   [[nodiscard]] bool operator==(const Route&) const = default;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t max_unix_path = sizeof(sockaddr_un::sun_path) - 1;
 
-tl::unexpected<std::string> wrong(std::string_view text, std::string_view why) {
+tl::unexpected<std::string> invalid(std::string_view text, std::string_view why) {
   return tl::unexpected(fmt::format("'{}' {}; use host:port, [v6]:port or unix:/path", text, why));
 }
 
@@ -30,31 +30,31 @@ tl::expected<ListenAddress, std::string> parse_listen_address(std::string_view t
   if (text.starts_with(unix_prefix)) {
     const std::string_view path = text.substr(unix_prefix.size());
     if (!path.starts_with('/')) {
-      return wrong(text, "names no absolute path");
+      return invalid(text, "does not name an absolute path");
     }
     if (path.size() > max_unix_path) {
-      return wrong(text,
-                   fmt::format("is longer than the {} bytes of a socket path", max_unix_path));
+      return invalid(text,
+                     fmt::format("is longer than a socket path may be ({} bytes)", max_unix_path));
     }
     return UnixAddress{std::string{path}};
   }
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) {
-    return wrong(text, "has no port");
+    return invalid(text, "has no port");
   }
   std::string_view host = text.substr(0, colon);
   const std::string_view port = text.substr(colon + 1);
   if (!is_port(port)) {
-    return wrong(text, "has a port that is not a number from 0 to 65535");
+    return invalid(text, "has a port that is not a number from 0 to 65535");
   }
   const bool bracketed = host.starts_with('[') && host.ends_with(']');
   if (bracketed) {
     host = host.substr(1, host.size() - 2);
   } else if (host.find(':') != std::string_view::npos) {
-    return wrong(text, "has an IPv6 address without brackets");
+    return invalid(text, "has an IPv6 address without brackets");
   }
   if (host.empty()) {
-    return wrong(text, "names no host (0.0.0.0 and [::] stand for all of them)");
+    return invalid(text, "has no host; 0.0.0.0 and [::] stand for all addresses");
   }
   return TcpAddress{std::string{host}, std::string{port}};
 }

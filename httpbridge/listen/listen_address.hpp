@@ -9,8 +9,8 @@
 namespace hypeman::httpbridge {
 
 struct TcpAddress {
-  std::string host;  ///< a name or a literal, without brackets
-  std::string port;  ///< decimal, 0 to 65535; 0 lets the kernel pick
+  std::string host;  ///< a name or an address, without brackets
+  std::string port;  ///< decimal, 0 to 65535; the kernel chooses a port for 0
 
   [[nodiscard]] bool operator==(const TcpAddress&) const = default;
 };

@@ -63,11 +63,11 @@ tl::expected<UniqueFd, int> bound_socket(const Address& address) {
   constexpr int on = 1;
   if (address.storage.ss_family != AF_UNIX) {
     ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    // An answer is one write, never to be held back; accepted sockets inherit it.
+    // A response is one write, which must not be delayed. Accepted sockets inherit the option.
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   }
   if (address.storage.ss_family == AF_INET6) {
-    // So that 0.0.0.0:80 and [::]:80 can both be listened at.
+    // Allows to listen at both 0.0.0.0:80 and [::]:80.
     ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
   }
   if (::bind(fd.get(), address.get(), address.size) != 0) {
@@ -92,7 +92,7 @@ Sockets listen_at_tcp(const TcpAddress& at) {
   if (const int error = ::getaddrinfo(at.host.c_str(), at.port.c_str(), &hints, &found);
       error != 0) {
     return tl::unexpected(
-        StartupError{EX_NOHOST, fmt::format("cannot listen at {}: {}; name an address of this host",
+        StartupError{EX_NOHOST, fmt::format("cannot listen at {}: {}; use an address of this host",
                                             where, ::gai_strerror(error))});
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner{found, &::freeaddrinfo};
@@ -103,14 +103,14 @@ Sockets listen_at_tcp(const TcpAddress& at) {
     std::memcpy(&address.storage, info->ai_addr, info->ai_addrlen);
     auto fd = listening(bound_socket(address));
     if (!fd) {
-      return cannot_listen(where, fd.error(), "choose another with --listen");
+      return cannot_listen(where, fd.error(), "choose another address with --listen");
     }
     sockets.emplace_back(*std::move(fd));
   }
   return sockets;
 }
 
-/// Whether the socket file is ours and nobody serves it.
+/// Whether this user owns the socket file and no process serves it.
 bool is_stale(const std::string& path, const Address& address) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode) ||
@@ -136,7 +136,8 @@ Sockets listen_at_unix(const UnixAddress& at) {
   }
   fd = listening(std::move(fd));
   if (!fd) {
-    return cannot_listen(at.path, fd.error(), "stop what serves it, or choose another path");
+    return cannot_listen(at.path, fd.error(),
+                         "stop the process that serves it, or choose another path");
   }
   std::vector<ListeningSocket> sockets;
   sockets.emplace_back(*std::move(fd), at.path);
@@ -220,14 +221,14 @@ tl::expected<std::vector<ListeningSocket>, StartupError> activated_sockets() {
   std::vector<ListeningSocket> sockets;
   const int count = ::sd_listen_fds(/*unset_environment=*/1);
   if (count < 0) {
-    return tl::unexpected(
-        StartupError{EX_OSERR, fmt::format("cannot take systemd's sockets: {}; check LISTEN_FDS",
-                                           std::generic_category().message(-count))});
+    return tl::unexpected(StartupError{
+        EX_OSERR, fmt::format("cannot use the sockets from systemd: {}; check LISTEN_FDS",
+                              std::generic_category().message(-count))});
   }
   for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; ++fd) {
     if (::sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, /*listening=*/1) <= 0) {
       return tl::unexpected(StartupError{
-          EX_CONFIG, fmt::format("descriptor {} from systemd is no listening stream socket; use "
+          EX_CONFIG, fmt::format("descriptor {} from systemd is not a listening stream socket; use "
                                  "ListenStream= and Accept=no in the .socket unit",
                                  fd)});
     }
@@ -239,7 +240,7 @@ tl::expected<std::vector<ListeningSocket>, StartupError> activated_sockets() {
 std::string peer_name(int fd) {
   Address address;
   if (::getpeername(fd, address.get(), &address.size) != 0) {
-    return "gone";
+    return "disconnected";
   }
   return address.storage.ss_family == AF_UNIX ? "unix" : to_text(address);
 }

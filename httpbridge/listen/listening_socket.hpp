@@ -12,12 +12,12 @@
 
 namespace hypeman::httpbridge {
 
-/// A stream socket that listens, and the file it leaves in the file system if it is a unix one.
+/// A listening stream socket. Owns the socket file of a unix socket that this program created.
 class ListeningSocket {
  public:
-  /// Leaves the socket's file, if there is one, to whoever made it.
+  /// Does not own a socket file.
   explicit ListeningSocket(UniqueFd fd) : fd_(std::move(fd)) {}
-  /// Removes the file at `path` with itself.
+  /// Removes the socket file at `path` in the destructor.
   ListeningSocket(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
   ListeningSocket(ListeningSocket&& other) noexcept = default;
   ListeningSocket& operator=(ListeningSocket&& other) noexcept = default;
@@ -25,16 +25,16 @@ class ListeningSocket {
   ListeningSocket& operator=(const ListeningSocket&) = delete;
   ~ListeningSocket();
 
-  /// Another descriptor of the same socket.
+  /// A new descriptor of the same socket.
   [[nodiscard]] UniqueFd duplicate() const;
 
   /// AF_INET, AF_INET6 or AF_UNIX.
   [[nodiscard]] int family() const;
 
-  /// As parse_listen_address() takes it, with the port that the kernel picked.
+  /// In the format of parse_listen_address(), with the actual port.
   [[nodiscard]] std::string address() const;
 
-  /// Whether only processes of this host can connect.
+  /// Whether only processes on this host can connect.
   [[nodiscard]] bool is_local() const;
 
  private:
@@ -42,15 +42,15 @@ class ListeningSocket {
   std::string path_;  // empty: nothing to remove
 };
 
-/// Binds and listens; a host name may stand for several addresses. The socket file that a dead
-/// process left is replaced, one that somebody serves is not.
+/// Binds and listens. A host name may have several addresses. Replaces a socket file only if no
+/// process serves it.
 [[nodiscard]] tl::expected<std::vector<ListeningSocket>, StartupError> listen_at(
     const ListenAddress& address);
 
-/// The sockets that systemd passed (sd_listen_fds(3)); none if it passed none.
+/// The sockets that systemd passed (sd_listen_fds(3)). May be empty.
 [[nodiscard]] tl::expected<std::vector<ListeningSocket>, StartupError> activated_sockets();
 
-/// The other end of a connected socket: `127.0.0.1:4711`, `[::1]:4711` or `unix`.
+/// The address of the peer of a connected socket: `127.0.0.1:4711`, `[::1]:4711` or `unix`.
 [[nodiscard]] std::string peer_name(int fd);
 
 }  // namespace hypeman::httpbridge
