@@ -1,5 +1,5 @@
-// hypeman-stats-bridge: options -> keys and sockets -> serve. The edge where errors become one line
-// and an exit status.
+// hypeman-stats-bridge: parses the options, loads the keys, opens the sockets and serves. Startup
+// errors become one log line and an exit status here.
 
 #include <sys/resource.h>
 
@@ -20,46 +20,46 @@
 #include <sysexits.h>
 
 #include "base/logging.hpp"
-#include "httpbridge/key_files.hpp"
-#include "httpbridge/listening_socket.hpp"
+#include "httpbridge/auth/key_files.hpp"
+#include "httpbridge/http/server.hpp"
+#include "httpbridge/listen/listening_socket.hpp"
+#include "httpbridge/mount/mount_reader.hpp"
 #include "httpbridge/options.hpp"
-#include "httpbridge/server.hpp"
-#include "httpbridge/stats_tree.hpp"
 
 namespace {
 
 using namespace hypeman::httpbridge;
 
-/// How the descriptors that the process may open are shared out.
-struct DescriptorBudget {
+/// The uses of the descriptors that the process may open.
+struct DescriptorLimits {
   std::size_t connections = 0;
-  std::size_t held_files = 0;
+  std::size_t cached_files = 0;
 };
 
-DescriptorBudget share_descriptors(std::size_t wanted_connections) {
-  constexpr std::size_t wanted_files = 1024;
+DescriptorLimits divide_descriptors(std::size_t max_connections) {
+  constexpr std::size_t max_cached_files = 1024;
   constexpr std::size_t reserve = 64;  // listeners, epoll, reads in progress
-  constexpr rlim_t needed_at_least = 256;
+  constexpr rlim_t assumed_minimum = 256;
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-    // The soft limit guards programs that use select(2), which this one does not.
+    // The soft limit protects programs that use select(2). This program does not.
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
-  const auto available = static_cast<std::size_t>(std::max(limit.rlim_cur, needed_at_least));
-  const std::size_t files = std::min(wanted_files, available / 4);
-  const std::size_t connections = std::min(wanted_connections, available - files - reserve);
-  if (connections < wanted_connections) {
-    spdlog::warn("the limit of {} open files leaves room for {} connections; raise LimitNOFILE=",
+  const auto available = static_cast<std::size_t>(std::max(limit.rlim_cur, assumed_minimum));
+  const std::size_t cached_files = std::min(max_cached_files, available / 4);
+  const std::size_t connections = std::min(max_connections, available - cached_files - reserve);
+  if (connections < max_connections) {
+    spdlog::warn("the limit of {} open files allows {} connections only; raise LimitNOFILE=",
                  available, connections);
   }
-  return {connections, files};
+  return {connections, cached_files};
 }
 
 tl::expected<std::shared_ptr<const Authorizer>, StartupError> make_authorizer(
     const Options& options) {
   if (options.no_auth) {
-    return std::make_shared<const Authorizer>(Authorizer::allowing_everyone());
+    return std::make_shared<const Authorizer>(Authorizer::allowing_all());
   }
   return load_keys(options.keys).map([](Keys&& keys) {
     return std::make_shared<const Authorizer>(std::move(keys));
@@ -85,6 +85,18 @@ tl::expected<std::vector<ListeningSocket>, StartupError> open_sockets(const Opti
   return sockets;
 }
 
+tl::expected<std::string, ReadError> read_route(MountReader& mount, const Route& route) {
+  switch (route.kind) {
+    case RouteKind::instance_stats:
+      return mount.read_stats(route.instance);
+    case RouteKind::metrics:
+      return mount.read_metrics();
+    case RouteKind::health:
+      return mount.check().map([] { return std::string{}; });
+  }
+  return tl::unexpected(ReadError::failed);
+}
+
 tl::expected<void, StartupError> run(const Options& options) {
   auto authorizer = make_authorizer(options);
   if (!authorizer) {
@@ -100,31 +112,31 @@ tl::expected<void, StartupError> run(const Options& options) {
   if (options.no_auth && remote != sockets->end()) {
     return tl::unexpected(StartupError{
         EX_USAGE,
-        fmt::format("--no-auth would serve everyone at {}; name a key file, or listen on loopback "
-                    "or unix sockets only",
+        fmt::format("with --no-auth, everyone could read the statistics at {}; give a key file, or "
+                    "listen on loopback and unix sockets only",
                     remote->address())});
   }
 
-  const DescriptorBudget budget = share_descriptors(options.max_connections);
-  const auto tree = std::make_shared<StatsTree>(options.stats_dir, budget.held_files);
-  Service service;
-  service.sockets = *std::move(sockets);
-  service.authorizer = *std::move(authorizer);
-  service.reload = [&options]() -> std::shared_ptr<const Authorizer> {
+  const DescriptorLimits descriptors = divide_descriptors(options.max_connections);
+  const auto mount = std::make_shared<MountReader>(options.stats_dir, descriptors.cached_files);
+  ServerConfig config;
+  config.sockets = *std::move(sockets);
+  config.authorizer = *std::move(authorizer);
+  config.reload = [&options]() -> std::shared_ptr<const Authorizer> {
     auto reloaded = make_authorizer(options);
     if (!reloaded) {
-      spdlog::error("{}; the keys in use stay", reloaded.error().message);
+      spdlog::error("{}; the bridge keeps the current keys", reloaded.error().message);
       return nullptr;
     }
     return *std::move(reloaded);
   };
-  service.read = [tree](const Resource& resource) { return tree->read(resource); };
-  service.limits.connections = budget.connections;
-  service.limits.request_time = options.request_timeout;
-  service.limits.stop_time = options.request_timeout;
-  service.limits.idle_time = options.idle_timeout;
-  service.access_log = options.access_log;
-  serve(std::move(service));
+  config.read = [mount](const Route& route) { return read_route(*mount, route); };
+  config.limits.connections = descriptors.connections;
+  config.limits.request_timeout = options.request_timeout;
+  config.limits.shutdown_timeout = options.request_timeout;
+  config.limits.idle_timeout = options.idle_timeout;
+  config.access_log = options.access_log;
+  serve(std::move(config));
   return {};
 }
 
@@ -134,7 +146,7 @@ int main(int argc, char** argv) {
   try {
     spdlog::set_default_logger(
         hypeman::stderr_logger("hypeman-stats-bridge", hypeman::journal_formatter()));
-    std::signal(SIGPIPE, SIG_IGN);  // a log reader that goes away must not end the program
+    std::signal(SIGPIPE, SIG_IGN);  // the program must survive the end of its log reader
     const auto options = parse_options(argc, argv);
     if (options && std::holds_alternative<Notice>(*options)) {
       std::cout << std::get<Notice>(*options);

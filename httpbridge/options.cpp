@@ -27,47 +27,53 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
   long idle_timeout = options.idle_timeout.count();
   bool no_access_log = false;
 
-  CLI::App app{"Serves the statistics that hypeman-statsfs mounts, at the path of Hypeman's API.",
-               "hypeman-stats-bridge"};
+  CLI::App app{
+      "Serves the statistics that hypeman-statsfs mounts over HTTP, at the path of Hypeman's API.",
+      "hypeman-stats-bridge"};
   app.set_version_flag("--version", fmt::format("hypeman-stats-bridge {}", version));
-  app.add_option("--stats-dir", options.stats_dir, "Where hypeman-statsfs is mounted")
+  app.add_option("--stats-dir", options.stats_dir, "The directory where hypeman-statsfs is mounted")
       ->type_name("DIR")
       ->capture_default_str();
-  app.add_option("--listen", options.listen,
-                 "host:port, [v6]:port or unix:/path; may be repeated; not used under systemd "
-                 "socket activation")
+  app.add_option(
+         "--listen", options.listen,
+         "Address to listen at: host:port, [v6]:port or unix:/path. May be repeated. Ignored "
+         "if systemd passes sockets")
       ->type_name("ADDR")
       ->expected(1)
       ->take_all()
       ->capture_default_str();
   app.add_option("--jwt-secret-file", options.keys.jwt_secret_files,
-                 "File that holds Hypeman's JWT secret; its API keys are accepted")
+                 "File that contains Hypeman's JWT secret. API keys of Hypeman are then accepted")
       ->type_name("FILE")
       ->expected(1)
       ->take_all();
   app.add_option("--hypeman-config", options.keys.hypeman_configs,
-                 "Hypeman's config.yaml, as the source of that secret (its jwt_secret)")
+                 "Hypeman's config.yaml. Its jwt_secret is used as the JWT secret")
       ->type_name("FILE")
       ->expected(1)
       ->take_all();
   app.add_option("--token-file", options.keys.token_files,
-                 "File of tokens that open the statistics and nothing else, one a line")
+                 "File with one token per line. A token gives read access to statistics only")
       ->type_name("FILE")
       ->expected(1)
       ->take_all();
-  app.add_flag("--no-auth", options.no_auth, "Ask for no key; on loopback and unix sockets only");
-  app.add_flag("--no-access-log", no_access_log, "Log errors only, not every request");
-  app.add_option("--max-connections", options.max_connections,
-                 "Beyond it, the connection that idles longest is closed")
+  app.add_flag("--no-auth", options.no_auth,
+               "Require no key. Allowed on loopback addresses and unix sockets only");
+  app.add_flag("--no-access-log", no_access_log, "Do not log requests");
+  app.add_option(
+         "--max-connections", options.max_connections,
+         "Maximum number of connections. When it is reached, a new connection closes the one "
+         "that has been idle longest")
       ->type_name("N")
       ->check(CLI::Range(std::size_t{1}, max_connections))
       ->capture_default_str();
   app.add_option("--request-timeout", request_timeout,
-                 "Bound on receiving a request, on reading its answer and on sending it")
+                 "Time limit for each of three steps: receive a request, read the statistics, send "
+                 "the response")
       ->type_name("SECONDS")
       ->check(CLI::Range(1L, max_seconds))
       ->capture_default_str();
-  app.add_option("--idle-timeout", idle_timeout, "How long a connection may be idle")
+  app.add_option("--idle-timeout", idle_timeout, "Time limit for a connection without a request")
       ->type_name("SECONDS")
       ->check(CLI::Range(1L, max_seconds))
       ->capture_default_str();
@@ -76,8 +82,8 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     return Notice{app.help()};
-  } catch (const CLI::CallForVersion& asked) {
-    return Notice{fmt::format("{}\n", asked.what())};
+  } catch (const CLI::CallForVersion& request) {
+    return Notice{fmt::format("{}\n", request.what())};
   } catch (const CLI::ParseError& error) {
     return usage_error(fmt::format("{}; see --help", error.what()));
   }
@@ -87,11 +93,11 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
 
   if (options.keys.empty() && !options.no_auth) {
     return usage_error(
-        "no keys: name --jwt-secret-file, --hypeman-config or --token-file, or give --no-auth to "
-        "serve everyone on this host");
+        "no keys; give --jwt-secret-file, --hypeman-config or --token-file, or --no-auth to let "
+        "every process on this host read the statistics");
   }
   if (!options.keys.empty() && options.no_auth) {
-    return usage_error("--no-auth and a key file exclude each other; drop one of them");
+    return usage_error("--no-auth and a key file exclude each other; remove one of them");
   }
   return options;
 }

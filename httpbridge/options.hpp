@@ -8,15 +8,15 @@
 
 #include <tl/expected.hpp>
 
-#include "httpbridge/key_files.hpp"
+#include "httpbridge/auth/key_files.hpp"
 #include "httpbridge/startup_error.hpp"
 
 namespace hypeman::httpbridge {
 
-/// What the command line asks for.
+/// The settings from the command line.
 struct Options {
   std::string stats_dir = "/run/hypeman/stats";
-  std::vector<std::string> listen;  ///< as given; never empty
+  std::vector<std::string> listen;  ///< addresses as the user wrote them; never empty
   KeyFiles keys;
   bool no_auth = false;
   bool access_log = true;
@@ -25,10 +25,10 @@ struct Options {
   std::chrono::seconds idle_timeout{75};
 };
 
-/// Text to print instead of running (--help, --version).
+/// The text for --help or --version, to print instead of serving.
 using Notice = std::string;
 
-/// Reads and checks the command line; an error is EX_USAGE.
+/// Parses and checks the command line. An error has the status EX_USAGE.
 [[nodiscard]] tl::expected<std::variant<Options, Notice>, StartupError> parse_options(
     int argc, const char* const* argv);
 

@@ -4,7 +4,7 @@
 
 namespace hypeman::httpbridge {
 
-/// Why the program cannot start: one line for the operator, and the exit status by <sysexits.h>.
+/// Why the program cannot start: one line for the operator and an exit status of <sysexits.h>.
 struct StartupError {
   int exit_status = 0;
   std::string message;

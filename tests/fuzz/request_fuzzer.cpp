@@ -1,5 +1,5 @@
-// libFuzzer target over everything that a client's bytes reach before a file is opened: the HTTP
-// parser, the route, the token. Run it with:
+// libFuzzer target for the code that handles a client's bytes before a file is opened: the HTTP
+// parser, the route and the token. Run it with:
 //   build-fuzz/tests/httpbridge/bridge_request_fuzzer -max_len=4096 FOUND tests/fuzz/request_corpus
 
 #include <chrono>
@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -18,8 +17,8 @@
 
 #include "base/instance_names.hpp"
 #include "base/logging.hpp"
-#include "httpbridge/decision.hpp"
-#include "httpbridge/jwt.hpp"
+#include "httpbridge/auth/jwt.hpp"
+#include "httpbridge/http/request.hpp"
 
 namespace {
 
@@ -36,25 +35,25 @@ std::string_view to_std(boost::beast::string_view text) {
   return {text.data(), text.size()};
 }
 
-/// What must hold for every request, whoever sent it.
-void check_decision(const RequestHead& request) {
-  static const auto keys =
+/// Checks the properties of every request.
+void check_routing(const RequestHead& request) {
+  static const auto authorizer =
       std::make_shared<const Authorizer>(Keys{{"a secret"}, {"a-token", "another"}});
   const auto now = std::chrono::system_clock::time_point{std::chrono::seconds{1'800'000'000}};
-  ShownKey key;
-  const Decision decision = decide(request, key, keys, now);
-  // The same key shown again on the connection must mean the same.
-  require(decide(request, key, keys, now).index() == decision.index());
+  CachedAuthorization cache;
+  const auto route = route_request(request, cache, authorizer, now);
+  // The same request must get the same result from the cache.
+  require(route_request(request, cache, authorizer, now).has_value() == route.has_value());
 
-  if (const auto* resource = std::get_if<Resource>(&decision)) {
-    require(resource->kind == ResourceKind::health || request.authorization.has_value());
-    require(resource->kind != ResourceKind::instance_stats ||
-            is_instance_name(resource->instance) || is_instance_id_prefix(resource->instance));
+  if (route) {
+    require(route->kind == RouteKind::health || request.authorization.has_value());
+    require(route->kind != RouteKind::instance_stats || is_instance_name(route->instance) ||
+            is_instance_id_prefix(route->instance));
     return;
   }
-  std::string head;
-  render_head(std::get<Reply>(decision), {false, true, "now"}, head);
-  require(head.ends_with("\r\n\r\n") && std::get<Reply>(decision).status >= 400);
+  std::string header;
+  write_header(route.error(), {false, true, "now"}, header);
+  require(header.ends_with("\r\n\r\n") && route.error().status >= 400);
 }
 
 void check_printable(std::string_view text) {
@@ -81,7 +80,7 @@ void parse_as_http(std::string_view bytes) {
     authorization = to_std(request[http::field::authorization]);
   }
   check_printable(to_std(request.target()));
-  check_decision({to_std(request.method_string()), to_std(request.target()), authorization});
+  check_routing({to_std(request.method_string()), to_std(request.target()), authorization});
 }
 
 }  // namespace
@@ -90,12 +89,13 @@ void parse_as_http(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes{reinterpret_cast<const char*>(data), size};
   parse_as_http(bytes);
-  // Past the parser, so that what it would refuse is tried too: first line the target, rest a key.
+  // Without the parser, to cover input that the parser refuses. The first line is the target, the
+  // rest is a key.
   const std::size_t line = bytes.find('\n');
   const std::string_view target = bytes.substr(0, line);
   const std::string header =
       line == std::string_view::npos ? "" : "Bearer " + std::string{bytes.substr(line + 1)};
   check_printable(target);
-  check_decision({"GET", target, header});
+  check_routing({"GET", target, header});
   return 0;
 }

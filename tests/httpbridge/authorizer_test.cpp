@@ -1,4 +1,4 @@
-#include "httpbridge/authorizer.hpp"
+#include "httpbridge/auth/authorizer.hpp"
 
 #include <string>
 
@@ -23,41 +23,42 @@ const system_clock::time_point now{1'800'000'000s};
 
 class AuthorizerTest : public ::testing::Test {
  protected:
-  [[nodiscard]] static tl::expected<Grant, Denial> authorize(
+  [[nodiscard]] static tl::expected<Validity, AuthorizationError> authorize(
       const std::optional<std::string>& header) {
     const Authorizer authorizer{Keys{{std::string{secret}}, {"plain-token", "other"}}};
     return authorizer.authorize(header, now);
   }
-  [[nodiscard]] static tl::expected<Grant, Denial> show(const std::string& token) {
+  [[nodiscard]] static tl::expected<Validity, AuthorizationError> show(const std::string& token) {
     return authorize("Bearer " + token);
   }
-  [[nodiscard]] static tl::expected<Grant, Denial> claim(std::string_view claims) {
+  [[nodiscard]] static tl::expected<Validity, AuthorizationError> claim(std::string_view claims) {
     return show(hs256_token(claims, secret));
   }
 };
 
-void expect_denied(const tl::expected<Grant, Denial>& outcome, Denial why) {
+void expect_denied(const tl::expected<Validity, AuthorizationError>& outcome,
+                   AuthorizationError why) {
   ASSERT_FALSE(outcome.has_value());
   EXPECT_EQ(outcome.error(), why);
 }
 
 TEST_F(AuthorizerTest, WantsABearerHeader) {
-  expect_denied(authorize(std::nullopt), Denial::header_missing);
-  expect_denied(authorize(""), Denial::header_missing);
+  expect_denied(authorize(std::nullopt), AuthorizationError::header_missing);
+  expect_denied(authorize(""), AuthorizationError::header_missing);
   for (const char* header : {"plain-token", "Bearer", "Basic plain-token", "Bearerplain-token",
                              "Token plain-token", "Bearer\tplain-token"}) {
-    expect_denied(authorize(header), Denial::header_malformed);
+    expect_denied(authorize(header), AuthorizationError::header_malformed);
   }
   EXPECT_TRUE(authorize("bearer plain-token").has_value());
-  expect_denied(authorize("Bearer "), Denial::token_invalid);
-  expect_denied(authorize("Bearer  plain-token"), Denial::token_invalid);
+  expect_denied(authorize("Bearer "), AuthorizationError::token_invalid);
+  expect_denied(authorize("Bearer  plain-token"), AuthorizationError::token_invalid);
 }
 
 TEST_F(AuthorizerTest, AcceptsPlainTokensWholeOnly) {
   EXPECT_TRUE(show("plain-token").has_value());
   EXPECT_TRUE(show("other").has_value());
   for (const char* token : {"plain-toke", "plain-token2", "PLAIN-TOKEN", "plain-token,other"}) {
-    expect_denied(show(token), Denial::token_invalid);
+    expect_denied(show(token), AuthorizationError::token_invalid);
   }
 }
 
@@ -71,35 +72,37 @@ TEST_F(AuthorizerTest, NeverFollowsTheTokenToAnotherAlgorithm) {
   for (const char* alg : {"none", "None", "NONE", "nOnE", "", "RS256", "RS384", "RS512", "ES256",
                           "ES384", "ES512", "PS256", "EdDSA", "hs256", "HS256 ", "HS1", "HS384"}) {
     const std::string header = fmt::format(R"({{"alg":"{}","typ":"JWT"}})", alg);
-    expect_denied(show(signed_token(header, user, secret)), Denial::token_invalid);
-    expect_denied(show(base64url(header) + "." + base64url(user) + "."), Denial::token_invalid);
-    expect_denied(show(base64url(header) + "." + base64url(user)), Denial::token_invalid);
+    expect_denied(show(signed_token(header, user, secret)), AuthorizationError::token_invalid);
+    expect_denied(show(base64url(header) + "." + base64url(user) + "."),
+                  AuthorizationError::token_invalid);
+    expect_denied(show(base64url(header) + "." + base64url(user)),
+                  AuthorizationError::token_invalid);
   }
   for (const char* header :
        {"{}", "[]", "null", "", R"({"alg":null})", R"({"alg":256})", R"({"alg":["HS256"]})"}) {
-    expect_denied(show(signed_token(header, user, secret)), Denial::token_invalid);
+    expect_denied(show(signed_token(header, user, secret)), AuthorizationError::token_invalid);
   }
 }
 
 TEST_F(AuthorizerTest, RefusesWhatIsNotSignedWithTheSecret) {
-  expect_denied(show(hs256_token(user, "another secret")), Denial::token_invalid);
-  expect_denied(show(hs256_token(user, "")), Denial::token_invalid);
+  expect_denied(show(hs256_token(user, "another secret")), AuthorizationError::token_invalid);
+  expect_denied(show(hs256_token(user, "")), AuthorizationError::token_invalid);
   const std::string good = hs256_token(user, secret);
   ASSERT_TRUE(show(good).has_value());
   for (std::size_t size = 0; size < good.size(); ++size) {
-    expect_denied(show(good.substr(0, size)), Denial::token_invalid);
+    expect_denied(show(good.substr(0, size)), AuthorizationError::token_invalid);
   }
-  expect_denied(show(good + "."), Denial::token_invalid);
-  expect_denied(show(good + "A"), Denial::token_invalid);
-  expect_denied(show(good + std::string(1, '\0')), Denial::token_invalid);
-  expect_denied(show(good + std::string("\0A", 2)), Denial::token_invalid);
+  expect_denied(show(good + "."), AuthorizationError::token_invalid);
+  expect_denied(show(good + "A"), AuthorizationError::token_invalid);
+  expect_denied(show(good + std::string(1, '\0')), AuthorizationError::token_invalid);
+  expect_denied(show(good + std::string("\0A", 2)), AuthorizationError::token_invalid);
   const std::string signature = good.substr(good.rfind('.'));
   expect_denied(show(base64url(hs256) + "." + base64url(R"({"sub":"you"})") + signature),
-                Denial::token_invalid);
+                AuthorizationError::token_invalid);
   for (const char* token : {".", "..", "...", "a.b.c", "%%%.%%%.%%%"}) {
-    expect_denied(show(token), Denial::token_invalid);
+    expect_denied(show(token), AuthorizationError::token_invalid);
   }
-  expect_denied(show(std::string(16000, 'A')), Denial::token_invalid);
+  expect_denied(show(std::string(16000, 'A')), AuthorizationError::token_invalid);
 }
 
 TEST_F(AuthorizerTest, KeepsToTheTimes) {
@@ -112,7 +115,7 @@ TEST_F(AuthorizerTest, KeepsToTheTimes) {
        {R"({"exp":1800000000})", R"({"exp":0})", R"({"exp":-1})", R"({"exp":-1e300})",
         R"({"exp":null})", R"({"exp":"1900000000"})", R"({"exp":true})", R"({"exp":[]})",
         R"({"nbf":1800000001})", R"({"nbf":"0"})", R"({"nbf":1e300})"}) {
-    expect_denied(claim(claims), Denial::token_invalid);
+    expect_denied(claim(claims), AuthorizationError::token_invalid);
   }
 }
 
@@ -121,11 +124,11 @@ TEST_F(AuthorizerTest, RefusesRegistryTokens) {
        {R"({"repos":["a"]})", R"({"repos":null})", R"({"scope":"pull"})", R"({"scope":null})",
         R"({"scope":""})", R"({"build_id":"1"})", R"({"build_id":false})",
         R"({"sub":"builder-1","permissions":["*"]})", R"({"sub":"builder-"})"}) {
-    expect_denied(claim(claims), Denial::token_of_wrong_type);
+    expect_denied(claim(claims), AuthorizationError::token_type_invalid);
   }
   EXPECT_TRUE(claim(R"({"sub":"rebuilder-1"})").has_value());
   EXPECT_TRUE(claim(R"({"sub":"builder"})").has_value());
-  expect_denied(claim(R"({"repos":[],"exp":1})"), Denial::token_invalid);
+  expect_denied(claim(R"({"repos":[],"exp":1})"), AuthorizationError::token_invalid);
 }
 
 TEST_F(AuthorizerTest, WantsTheRightIfRightsAreListed) {
@@ -136,7 +139,7 @@ TEST_F(AuthorizerTest, WantsTheRightIfRightsAreListed) {
         R"({"permissions":["instance:*"]})", R"({"permissions":null})",
         R"({"permissions":"instance:read"})", R"({"permissions":["instance:read",1]})",
         R"({"permissions":{"instance:read":true}})", R"({"permissions":["INSTANCE:READ"]})"}) {
-    expect_denied(claim(claims), Denial::scope_missing);
+    expect_denied(claim(claims), AuthorizationError::scope_missing);
   }
 }
 
@@ -147,27 +150,27 @@ TEST_F(AuthorizerTest, WithoutSecretsAcceptsNoJwt) {
 }
 
 TEST_F(AuthorizerTest, AllowsEveryoneIfTold) {
-  EXPECT_TRUE(Authorizer::allowing_everyone().authorize(std::nullopt, now).has_value());
+  EXPECT_TRUE(Authorizer::allowing_all().authorize(std::nullopt, now).has_value());
 }
 
 TEST_F(AuthorizerTest, ARememberedKeyStillExpiresAndIsStillRevoked) {
   const auto keys = std::make_shared<const Authorizer>(Keys{{std::string{secret}}, {}});
   const std::string header = "Bearer " + hs256_token(R"({"exp":1800000010})", secret);
-  ShownKey key;
-  EXPECT_TRUE(key.check(keys, header, now).has_value());
-  EXPECT_TRUE(key.check(keys, header, now + 9s).has_value());
-  EXPECT_FALSE(key.check(keys, header, now + 10s).has_value());
-  EXPECT_FALSE(key.check(keys, std::nullopt, now).has_value());
-  EXPECT_FALSE(key.check(keys, header + "x", now).has_value());
+  CachedAuthorization cache;
+  EXPECT_TRUE(cache.authorize(keys, header, now).has_value());
+  EXPECT_TRUE(cache.authorize(keys, header, now + 9s).has_value());
+  EXPECT_FALSE(cache.authorize(keys, header, now + 10s).has_value());
+  EXPECT_FALSE(cache.authorize(keys, std::nullopt, now).has_value());
+  EXPECT_FALSE(cache.authorize(keys, header + "x", now).has_value());
   const auto other_keys = std::make_shared<const Authorizer>(Keys{{"another"}, {}});
-  EXPECT_FALSE(key.check(other_keys, header, now).has_value());
+  EXPECT_FALSE(cache.authorize(other_keys, header, now).has_value());
 }
 
 TEST_F(AuthorizerTest, ANewConnectionHasShownNothing) {
-  ShownKey key;
-  EXPECT_FALSE(key.check(std::make_shared<const Authorizer>(Keys{}), "", now).has_value());
+  CachedAuthorization cache;
+  EXPECT_FALSE(cache.authorize(std::make_shared<const Authorizer>(Keys{}), "", now).has_value());
   EXPECT_FALSE(
-      key.check(std::make_shared<const Authorizer>(Keys{}), std::nullopt, now).has_value());
+      cache.authorize(std::make_shared<const Authorizer>(Keys{}), std::nullopt, now).has_value());
 }
 
 }  // namespace

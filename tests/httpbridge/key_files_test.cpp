@@ -1,4 +1,4 @@
-#include "httpbridge/key_files.hpp"
+#include "httpbridge/auth/key_files.hpp"
 
 #include <filesystem>
 

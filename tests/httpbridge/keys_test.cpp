@@ -175,7 +175,7 @@ TEST_P(KeysTest, HangupReadsTheKeysAgain) {
   write_file(secret_file(), "a new secret\n");
   write_file(token_file(), "new-token\n");
   bridge().signal(SIGHUP);
-  ASSERT_TRUE(bridge().logs("keys read again"));
+  ASSERT_TRUE(bridge().logs("read the key files again"));
   EXPECT_EQ(status_with(good_key()), 401);
   EXPECT_EQ(status_with(bearer(plain_token)), 401);
   EXPECT_EQ(status_with(bearer("new-token")), 200);
@@ -183,7 +183,7 @@ TEST_P(KeysTest, HangupReadsTheKeysAgain) {
 
   write_file(secret_file(), "\n");
   bridge().signal(SIGHUP);
-  ASSERT_TRUE(bridge().logs("the keys in use stay"));
+  ASSERT_TRUE(bridge().logs("the bridge keeps the current keys"));
   EXPECT_EQ(status_with(bearer(hs256_token("{}", "a new secret"))), 200);
   std::filesystem::remove(secret_file());
   bridge().signal(SIGHUP);
@@ -200,7 +200,7 @@ TEST_P(KeysTest, NoKeyIsEverLogged) {
     static_cast<void>(testing::get(address(), "/nowhere?access_token=" + shown, bearer(shown)));
   }
   bridge().signal(SIGHUP);
-  ASSERT_TRUE(bridge().logs("keys read again"));
+  ASSERT_TRUE(bridge().logs("read the key files again"));
   bridge().signal(SIGTERM);
   EXPECT_EQ(bridge().wait(), 0);
   const std::string log = bridge().log();

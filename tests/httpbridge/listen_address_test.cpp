@@ -1,4 +1,4 @@
-#include "httpbridge/listen_address.hpp"
+#include "httpbridge/listen/listen_address.hpp"
 
 #include <string>
 

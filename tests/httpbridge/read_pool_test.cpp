@@ -1,4 +1,4 @@
-#include "httpbridge/read_pool.hpp"
+#include "httpbridge/http/read_pool.hpp"
 
 #include <atomic>
 #include <semaphore>
@@ -25,7 +25,7 @@ class ReadPoolTest : public ::testing::Test {
   // Lets the pool's threads end.
   void TearDown() override { gate_->may_end.release(100); }
 
-  static Resource stats_of(const std::string& id) { return {ResourceKind::instance_stats, id}; }
+  static Route stats_of(const std::string& id) { return {RouteKind::instance_stats, id}; }
 
   void ask(const std::string& id) {
     pool_.async_read(stats_of(id), [this](const ReadPool::Result& result) {
@@ -47,15 +47,14 @@ class ReadPoolTest : public ::testing::Test {
   boost::asio::io_context loop_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
       loop_.get_executor()};
-  ReadPool pool_{
-      loop_,
-      [gate = gate_](const Resource& resource) -> tl::expected<std::string, ReadFailure> {
-        const int read = ++gate->reads;
-        gate->begun.release();
-        gate->may_end.acquire();
-        return resource.instance + std::to_string(read);
-      },
-      10s};
+  ReadPool pool_{loop_,
+                 [gate = gate_](const Route& route) -> tl::expected<std::string, ReadError> {
+                   const int read = ++gate->reads;
+                   gate->begun.release();
+                   gate->may_end.acquire();
+                   return route.instance + std::to_string(read);
+                 },
+                 10s};
   std::vector<std::string> answers_;
 };
 
@@ -105,6 +104,7 @@ TEST_F(ReadPoolTest, GivesUpAfterTheBoundAndAtOnceFromThenOn) {
   pool_.expire(ReadPool::Clock::now() + 11s);
   EXPECT_EQ(answers_, (std::vector<std::string>{"failed", "failed"}));
   ask("a");
+  turn();
   EXPECT_EQ(answers_.size(), 3U);
   EXPECT_EQ(answers_.back(), "failed");
   // Once the read ends, everything is as before.

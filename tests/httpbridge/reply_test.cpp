@@ -1,4 +1,4 @@
-#include "httpbridge/reply.hpp"
+#include "httpbridge/http/reply.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,20 +6,20 @@ namespace hypeman::httpbridge {
 namespace {
 
 TEST(RenderHead, WritesEveryHeaderOnce) {
-  const Reply reply = reply_with(ResourceKind::instance_stats, std::make_shared<std::string>("{}"));
+  const Reply reply = reply_with(RouteKind::instance_stats, std::make_shared<std::string>("{}"));
   std::string head = "what was there before";
-  render_head(reply, {false, true, "DATE"}, head);
+  write_header(reply, {false, true, "DATE"}, head);
   EXPECT_EQ(head,
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
             "Cache-Control: no-store\r\nDate: DATE\r\n\r\n");
 }
 
 TEST(RenderHead, SaysWhatBecomesOfTheConnection) {
-  const Reply reply = reply_with(ReadFailure::unavailable);
+  const Reply reply = reply_with(ReadError::unavailable);
   std::string head;
-  render_head(reply, {false, false, "DATE"}, head);
+  write_header(reply, {false, false, "DATE"}, head);
   EXPECT_NE(head.find("\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"), std::string::npos);
-  render_head(reply, {true, true, "DATE"}, head);
+  write_header(reply, {true, true, "DATE"}, head);
   EXPECT_NE(head.find("\r\nConnection: keep-alive\r\n"), std::string::npos);
 }
 

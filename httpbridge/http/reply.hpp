@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "httpbridge/auth/authorizer.hpp"
+#include "httpbridge/http/route.hpp"
+#include "httpbridge/mount/read_error.hpp"
+
+namespace hypeman::httpbridge {
+
+/// Why a request is refused before its authorization is checked.
+enum class BadRequest {
+  malformed,
+  too_slow,
+  body_too_large,
+  target_too_long,
+  header_too_large,
+  method_not_allowed,
+  no_such_route,
+  too_many_connections,
+};
+
+/// Bytes that several replies may share.
+using Body = std::shared_ptr<const std::string>;
+
+/// A response without the headers that depend on the connection. The texts are string literals.
+struct Reply {
+  unsigned status = 0;
+  std::string_view reason;
+  std::string_view content_type;
+  std::string_view extra_header;  ///< empty, or one whole header line
+  Body body;
+};
+
+/// Only these functions map results to an HTTP status and to an error body of Hypeman's API.
+[[nodiscard]] Reply reply_with(RouteKind kind, Body contents);
+[[nodiscard]] Reply reply_with(AuthorizationError error);
+[[nodiscard]] Reply reply_with(ReadError error);
+[[nodiscard]] Reply reply_with(BadRequest reason);
+
+/// The parts of a response header that depend on the connection.
+struct ConnectionHeaders {
+  bool is_http_1_0 = false;
+  bool keep_alive = true;
+  std::string_view date;  ///< the value of the Date header
+};
+
+/// Replaces the text of `to` by the status line, all headers and the empty line. Reuses its memory.
+void write_header(const Reply& reply, const ConnectionHeaders& connection, std::string& to);
+
+}  // namespace hypeman::httpbridge

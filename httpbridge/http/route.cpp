@@ -1,0 +1,88 @@
+#include "httpbridge/http/route.hpp"
+
+#include <array>
+#include <charconv>
+#include <span>
+#include <system_error>
+
+#include "base/instance_names.hpp"
+
+namespace hypeman::httpbridge {
+namespace {
+
+constexpr std::size_t max_segments = 3;
+
+// Returns an empty text if the segment cannot be decoded, or if the result contains a character
+// that no file name can contain. Like the segment itself, an empty text matches no route and no
+// instance.
+std::string decode_segment(std::string_view encoded) {
+  if (encoded.find('%') == std::string_view::npos) {
+    return std::string{encoded};
+  }
+  std::string decoded;
+  for (std::size_t i = 0; i < encoded.size(); ++i) {
+    if (encoded[i] != '%') {
+      decoded.push_back(encoded[i]);
+      continue;
+    }
+    const std::string_view digits = encoded.substr(i + 1, 2);
+    unsigned value = 0;
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    const bool two_digits = digits.size() == 2 && end == digits.data() + digits.size();
+    if (error != std::errc{} || !two_digits || value == 0 || value == '/') {
+      return {};
+    }
+    decoded.push_back(static_cast<char>(value));
+    i += digits.size();
+  }
+  return decoded;
+}
+
+// RFC 9112, 3.2.2: a server also accepts the absolute form. This one serves any host.
+std::string_view path_of(std::string_view target) {
+  constexpr std::string_view scheme = "http://";
+  target = target.substr(0, target.find('?'));
+  if (target.starts_with(scheme)) {
+    const std::size_t path = target.find('/', scheme.size());
+    return path == std::string_view::npos ? "/" : target.substr(path);
+  }
+  return target;
+}
+
+bool is_path(std::span<const std::string> segments, std::string_view only) {
+  return segments.size() == 1 && segments[0] == only;
+}
+
+}  // namespace
+
+std::optional<Route> find_route(std::string_view target) {
+  std::string_view path = path_of(target);
+  std::array<std::string, max_segments> storage;
+  std::size_t count = 0;
+  while (!path.empty()) {
+    if (path.front() != '/' || count == max_segments) {
+      return std::nullopt;
+    }
+    path.remove_prefix(1);
+    const std::string_view segment = path.substr(0, path.find('/'));
+    storage.at(count++) = decode_segment(segment);
+    path.remove_prefix(segment.size());
+  }
+  const auto segments = std::span{storage}.first(count);
+
+  if (is_path(segments, "metrics")) {
+    return Route{RouteKind::metrics, {}};
+  }
+  if (is_path(segments, "healthz")) {
+    return Route{RouteKind::health, {}};
+  }
+  if (segments.size() == 3 && segments[0] == "instances" && segments[2] == "stats") {
+    const std::string& wanted = segments[1];
+    const bool can_match = is_instance_name(wanted) || is_instance_id_prefix(wanted);
+    return Route{RouteKind::instance_stats, can_match ? wanted : std::string{}};
+  }
+  return std::nullopt;
+}
+
+}  // namespace hypeman::httpbridge

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace hypeman::httpbridge {
+
+enum class RouteKind { instance_stats, metrics, health };
+
+/// The statistics that a request asks for. No instance has been looked up yet.
+struct Route {
+  RouteKind kind = RouteKind::health;
+  /// For instance_stats: the decoded `{id}`, which is an ID, a name or an ID prefix. Empty if the
+  /// client's text cannot be any of them.
+  std::string instance;
+
+  [[nodiscard]] bool operator==(const Route&) const = default;
+};
+
+/// The route of a request target (origin-form or absolute-form, query ignored), percent-decoded
+/// exactly once. Nothing when no route has this path.
+[[nodiscard]] std::optional<Route> find_route(std::string_view target);
+
+}  // namespace hypeman::httpbridge
+
+template <>
+struct std::hash<hypeman::httpbridge::Route> {
+  [[nodiscard]] std::size_t operator()(const hypeman::httpbridge::Route& route) const {
+    return std::hash<std::string>{}(route.instance) + static_cast<std::size_t>(route.kind);
+  }
+};

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "httpbridge/auth/authorizer.hpp"
+#include "httpbridge/http/limits.hpp"
+#include "httpbridge/http/read_pool.hpp"
+#include "httpbridge/listen/listening_socket.hpp"
+
+namespace hypeman::httpbridge {
+
+/// The parts that a server gets from the rest of the program.
+struct ServerConfig {
+  std::vector<ListeningSocket> sockets;
+  std::shared_ptr<const Authorizer> authorizer;
+  /// SIGHUP calls it; nullptr keeps the current authorizer.
+  std::function<std::shared_ptr<const Authorizer>()> reload;
+  ReadPool::ReadFunction read;
+  Limits limits;
+  bool access_log = true;
+};
+
+/// Serves requests until SIGTERM or SIGINT, completes the requests in progress and returns.
+/// Notifies systemd when the server is ready, reloads or stops.
+void serve(ServerConfig config);
+
+}  // namespace hypeman::httpbridge

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <list>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "base/unique_fd.hpp"
+
+namespace hypeman::httpbridge {
+
+/// Keeps stats.json descriptors open for reuse, by instance ID. A reader takes a descriptor out
+/// while it reads, so two reads never share its position in a sample. Thread-safe.
+class DescriptorCache {
+ public:
+  /// A cache that is full closes the descriptor that was not used for the longest time.
+  explicit DescriptorCache(std::size_t capacity) : capacity_(capacity) {}
+
+  /// Empty if the cache has no descriptor for this ID, or if another thread has taken it.
+  [[nodiscard]] UniqueFd take(const std::string& id);
+
+  /// Keeps a descriptor for the next reader. Closes it if the cache already has one for this ID.
+  void put(const std::string& id, UniqueFd fd);
+
+  /// Removes the entry of an ID, for example after a taken descriptor turned out to be stale.
+  void erase(const std::string& id);
+
+ private:
+  struct Entry {
+    std::string id;
+    UniqueFd fd;  // empty while taken; the entry stays, so that repeated reads allocate nothing
+  };
+
+  std::size_t capacity_;
+  std::mutex mutex_;
+  std::list<Entry> entries_;  // most recently used first
+  std::unordered_map<std::string, std::list<Entry>::iterator> by_id_;
+};
+
+}  // namespace hypeman::httpbridge

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <tl/expected.hpp>
+
+#include "httpbridge/mount/mounted_tree.hpp"
+#include "httpbridge/mount/read_error.hpp"
+
+namespace hypeman::httpbridge {
+
+/// Reads statistics from a directory that has the layout of /run/hypeman/stats. A result shows the
+/// files as they are after the call started, also when the directory is unmounted and mounted
+/// again. Each call blocks as long as the file system does. Thread-safe.
+class MountReader {
+ public:
+  /// The directory need not exist yet. At most `max_cached_files` files are kept open.
+  MountReader(std::string directory, std::size_t max_cached_files);
+
+  /// The stats.json of an instance. `wanted` is an exact ID, else an exact name, else an ID prefix.
+  [[nodiscard]] tl::expected<std::string, ReadError> read_stats(const std::string& wanted);
+
+  /// The contents of metrics.prom.
+  [[nodiscard]] tl::expected<std::string, ReadError> read_metrics();
+
+  /// Whether the statistics are mounted and their daemon answers.
+  [[nodiscard]] tl::expected<void, ReadError> check();
+
+ private:
+  using TreePtr = std::shared_ptr<const MountedTree>;
+  using ReadFunction = std::function<ReadResult<std::string>(const MountedTree& tree)>;
+
+  /// `what` is for the log.
+  tl::expected<std::string, ReadError> read(std::string_view what, const ReadFunction& read_from);
+  /// The tree that is mounted at the directory now, or nullptr.
+  [[nodiscard]] TreePtr current_tree();
+  void log_recovery();
+  void log_outage(std::error_code cause);
+
+  std::string directory_;
+  std::size_t max_cached_files_;
+  std::mutex mutex_;
+  TreePtr tree_;
+  std::atomic<bool> is_available_ = true;  // an outage is logged once, not for each request
+};
+
+}  // namespace hypeman::httpbridge

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/unique_fd.hpp"
+#include "httpbridge/mount/descriptor_cache.hpp"
+#include "httpbridge/mount/read_error.hpp"
+
+namespace hypeman::httpbridge {
+
+/// The file system that was found at the statistics directory at one time. When another one is
+/// found there, a new MountedTree replaces it, and the last user closes the old descriptors.
+/// Nothing but descriptors is kept between calls: no contents, no results of look-ups. Thread-safe.
+class MountedTree {
+ public:
+  /// Identifies a mounted file system. Unique while a descriptor of the file system is open.
+  struct Identity {
+    std::uint32_t device_major = 0;
+    std::uint32_t device_minor = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t mount = 0;
+    bool is_mount_root = false;
+
+    bool operator==(const Identity&) const = default;
+  };
+
+  /// For open().
+  MountedTree(UniqueFd root, const Identity& identity, std::size_t max_cached_files)
+      : root_(std::move(root)),
+        identity_(identity),
+        is_cached_(max_cached_files > 0),
+        cache_(max_cached_files) {}
+
+  /// Only a FUSE mount gets a cache of descriptors, because only there a read at offset 0 of an
+  /// open file is known to take a new sample.
+  [[nodiscard]] static ReadResult<std::shared_ptr<const MountedTree>> open(
+      const std::string& directory, std::size_t max_cached_files);
+
+  /// Whether `directory` still shows this file system.
+  [[nodiscard]] bool is_at(const std::string& directory) const;
+
+  /// An error if this is not a tree of statistics, for example the empty directory below an absent
+  /// mount, or if its daemon does not answer.
+  [[nodiscard]] ReadResult<void> check() const;
+
+  [[nodiscard]] ReadResult<std::string> read_stats(const std::string& wanted) const;
+  [[nodiscard]] ReadResult<std::string> read_metrics() const;
+
+ private:
+  [[nodiscard]] static ReadResult<Identity> identify(int directory, const std::string& path,
+                                                     int flags);
+  [[nodiscard]] ReadResult<UniqueFd> open_file(const std::string& path) const;
+  [[nodiscard]] ReadResult<std::string> read_instance(const std::string& id) const;
+  [[nodiscard]] ReadResult<std::string> find_by_name(const std::string& name) const;
+  [[nodiscard]] ReadResult<std::string> find_by_prefix(std::string_view prefix) const;
+
+  UniqueFd root_;
+  Identity identity_;
+  bool is_cached_;
+  mutable DescriptorCache cache_;
+};
+
+}  // namespace hypeman::httpbridge
