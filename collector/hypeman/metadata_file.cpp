@@ -20,10 +20,6 @@ namespace {
 constexpr std::size_t max_metadata_bytes = std::size_t{1} << 20;
 constexpr auto file_name = "/metadata.json";
 
-bool equal(const timespec& a, const timespec& b) {
-  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
 /// ELOOP if `path` is a symlink, 0 if it is something else, otherwise why that is unknown. A
 /// symlink may lead to a file system that does not answer, so nothing may follow it, not even
 /// stat(2). readlink(2) is the cheapest call that tells.
@@ -47,20 +43,18 @@ std::time_t seconds_now() {
   return now.tv_sec;
 }
 
-MetadataFile::Signature::Signature(const struct stat& status)
-    : device{status.st_dev},
-      inode{status.st_ino},
-      size{status.st_size},
-      modified{status.st_mtim},
-      changed{status.st_ctim} {}
-
-bool MetadataFile::Signature::operator==(const Signature& other) const {
-  return device == other.device && inode == other.inode && size == other.size &&
-         equal(modified, other.modified) && equal(changed, other.changed);
+MetadataFile::Signature MetadataFile::signature_of(const struct stat& status) {
+  return {static_cast<std::int64_t>(status.st_dev),
+          static_cast<std::int64_t>(status.st_ino),
+          status.st_size,
+          status.st_mtim.tv_sec,
+          status.st_mtim.tv_nsec,
+          status.st_ctim.tv_sec,
+          status.st_ctim.tv_nsec};
 }
 
 struct MetadataFile::Reading {
-  Signature signature;
+  struct stat status {};
   tl::expected<Metadata, std::string> metadata;
 };
 
@@ -81,7 +75,7 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::read(bool known_directory)
   }
 
   const std::lock_guard lock{mutex_};
-  if (error == 0 && unchanged_if_equal_ && Signature{status} == signature_) {
+  if (error == 0 && unchanged_if_equal_ && signature_of(status) == signature_) {
     return last_good();
   }
   if (is_absence(error)) {
@@ -89,7 +83,7 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::read(bool known_directory)
   }
   if (error == 0 && !S_ISREG(status.st_mode)) {
     // It is not even opened: opening a device may already have an effect.
-    set_signature(Signature{status});
+    set_signature(status);
     log_once("is not a regular file");
     return last_good();
   }
@@ -98,10 +92,10 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::read(bool known_directory)
 
 /// File times are as coarse as a timer tick, on some file systems two seconds. A file that has just
 /// been written may be written again without a visible change.
-void MetadataFile::set_signature(const Signature& signature) {
+void MetadataFile::set_signature(const struct stat& status) {
   constexpr std::time_t coarsest_file_time = 2;
-  signature_ = signature;
-  unchanged_if_equal_ = clock_() - signature.changed.tv_sec > coarsest_file_time;
+  signature_ = signature_of(status);
+  unchanged_if_equal_ = clock_() - status.st_ctim.tv_sec > coarsest_file_time;
 }
 
 Result<std::shared_ptr<const VmRecord>> MetadataFile::last_good() const {
@@ -134,7 +128,7 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::reload() {
     }
     return last_good();
   }
-  set_signature(reading->signature);
+  set_signature(reading->status);
   if (!reading->metadata) {
     log_once(reading->metadata.error());
   } else if (auto& metadata = *reading->metadata; metadata.record.id == id_) {
@@ -158,12 +152,11 @@ Result<MetadataFile::Reading> MetadataFile::read_file() const {
   if (!fd) {
     return tl::unexpected{fd.error()};
   }
-  struct stat status {};
-  if (::fstat(fd->get(), &status) != 0) {
+  Reading reading;
+  if (::fstat(fd->get(), &reading.status) != 0) {
     return last_failure();
   }
-  Reading reading{.signature = Signature{status}, .metadata = {}};
-  if (!S_ISREG(status.st_mode)) {
+  if (!S_ISREG(reading.status.st_mode)) {
     reading.metadata = tl::unexpected{std::string{"is not a regular file"}};
     return reading;
   }

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <sys/stat.h>
-#include <sys/types.h>
 
+#include <array>
+#include <cstdint>
 #include <ctime>
 #include <functional>
 #include <memory>
@@ -39,22 +40,13 @@ class MetadataFile {
   [[nodiscard]] const std::string& id() const { return id_; }
 
  private:
-  /// Changes whenever the content of the file changes.
-  struct Signature {
-    dev_t device = 0;
-    ino_t inode = 0;
-    off_t size = 0;
-    timespec modified{};
-    timespec changed{};
-
-    explicit Signature(const struct stat& status);
-    Signature() = default;
-    bool operator==(const Signature& other) const;
-  };
+  /// Device, inode, size, times of modification and change: what differs when the content does.
+  using Signature = std::array<std::int64_t, 7>;
+  [[nodiscard]] static Signature signature_of(const struct stat& status);
 
   struct Reading;
   [[nodiscard]] Result<Reading> read_file() const;
-  void set_signature(const Signature& signature);
+  void set_signature(const struct stat& status);
 
   [[nodiscard]] Result<std::shared_ptr<const VmRecord>> last_good() const;
   [[nodiscard]] Result<std::shared_ptr<const VmRecord>> absent();
@@ -69,7 +61,7 @@ class MetadataFile {
   const std::string path_;
 
   std::mutex mutex_;
-  Signature signature_;
+  Signature signature_{};
   bool unchanged_if_equal_ = false;  // an equal signature proves that the content is the same
   std::shared_ptr<const VmRecord> record_;  // the last good one; null: none
   bool pending_delete_ = false;

@@ -43,8 +43,8 @@ class Fields {
 }  // namespace
 
 Result<ProcPidStat> parse_proc_pid_stat(std::string_view text) {
-  // The process chooses its command name [2]; it may hold blanks, newlines and parentheses. No later
-  // field holds a ')'.
+  // The process chooses its command name [2]; it may hold blanks, newlines and parentheses. No
+  // later field holds a ')'.
   const auto* const command_end =
       static_cast<const char*>(::memrchr(text.data(), ')', text.size()));
   const auto rest = command_end == nullptr

@@ -16,8 +16,8 @@ struct ProcPidStatm {
 /// EBADMSG: the text does not have the form of /proc/<pid>/statm.
 [[nodiscard]] Result<ProcPidStatm> parse_proc_pid_statm(std::string_view text);
 
-/// Reads a descriptor of /proc/<pid>/statm once. ESRCH: the process is gone, or it is exiting and has
-/// released its memory, which the kernel shows as size 0.
+/// Reads a descriptor of /proc/<pid>/statm once. ESRCH: the process is gone, or it is exiting and
+/// has released its memory, which the kernel shows as size 0.
 [[nodiscard]] Result<ProcPidStatm> read_proc_pid_statm(int fd);
 
 }  // namespace hypeman::collector

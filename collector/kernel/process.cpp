@@ -1,5 +1,6 @@
 #include "collector/kernel/process.hpp"
 
+#include <cerrno>
 #include <string>
 #include <system_error>
 
@@ -57,23 +58,14 @@ Result<Process> Process::open(const Procfs& procfs, const ProcessIdentity& ident
     return tl::unexpected{directory.error()};
   }
   auto stat = open_process_file(directory->get(), "stat");
-  if (!stat) {
-    return tl::unexpected{stat.error()};
-  }
   auto statm = open_process_file(directory->get(), "statm");
-  if (!statm) {
-    return tl::unexpected{statm.error()};
-  }
-  const auto now = read_proc_pid_stat(stat->get());
-  if (!now) {
-    return tl::unexpected{now.error()};
-  }
-  if (!now->alive()) {
-    return failure(ESRCH);
-  }
-  const auto meant = is_meant(procfs, identity, directory->get(), *now);
-  if (!meant) {
-    return tl::unexpected{meant.error()};
+  const auto meant =
+      stat.and_then([](const UniqueFd& fd) { return read_proc_pid_stat(fd.get()); })
+          .and_then([&](const ProcPidStat& now) -> Result<bool> {
+            return now.alive() ? is_meant(procfs, identity, directory->get(), now) : false;
+          });
+  if (!meant || !statm) {
+    return tl::unexpected{meant ? statm.error() : meant.error()};
   }
   if (!*meant) {
     return failure(ESRCH);

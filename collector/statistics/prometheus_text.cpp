@@ -56,13 +56,8 @@ std::size_t estimated_size(std::span<const std::string> labels) {
 }  // namespace
 
 Sources prometheus_sources() {
-  Sources all;
-  for (const auto& statistic : statistics()) {
-    if (!statistic.metric.name.empty()) {
-      all = all | statistic.sources;
-    }
-  }
-  return all;
+  return sources_of_those(
+      [](const Statistic& statistic) { return !statistic.metric.name.empty(); });
 }
 
 void append_prometheus_text(std::span<const Sample> samples, std::string& out) {

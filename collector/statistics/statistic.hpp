@@ -43,6 +43,16 @@ struct Statistic {
 /// The table, in the order of listings and of stats.json.
 [[nodiscard]] std::span<const Statistic> statistics();
 
+/// What a sample must hold for all statistics for which `is_wanted` is true.
+template <class Predicate>
+[[nodiscard]] Sources sources_of_those(Predicate is_wanted) {
+  Sources all;
+  for (const auto& statistic : statistics()) {
+    all = is_wanted(statistic) ? all | statistic.sources : all;
+  }
+  return all;
+}
+
 /// What a sample must hold so that is_in() can tell which statistics a VM has.
 [[nodiscard]] Sources presence_sources();
 

@@ -32,13 +32,7 @@ void append_json(const Value& value, std::string& out) {
 }  // namespace
 
 Sources stats_json_sources() {
-  Sources all;
-  for (const auto& statistic : statistics()) {
-    if (statistic.in_stats_json) {
-      all = all | statistic.sources;
-    }
-  }
-  return all;
+  return sources_of_those([](const Statistic& statistic) { return statistic.in_stats_json; });
 }
 
 void append_stats_json(const Sample& sample, std::string& out) {

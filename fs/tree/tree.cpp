@@ -114,12 +114,9 @@ Result<Attributes> Tree::look_up(Inode directory, std::string_view name) {
 }
 
 Result<Attributes> Tree::attributes(Inode inode, pid_t reader) {
-  const auto found = node(inode);
-  if (!found) {
-    return tl::unexpected{found.error()};
-  }
-  return is_file(*found) ? measured_attributes(*found, inode, reader)
-                         : unmeasured_attributes(*found, inode);
+  return node(inode).and_then([&](const Node& n) {
+    return is_file(n) ? measured_attributes(n, inode, reader) : unmeasured_attributes(n, inode);
+  });
 }
 
 /// The modification time of a file is that of its sample. The change time is that of the mount: tar

@@ -1,7 +1,10 @@
+#include <filesystem>
 #include <fstream>
 #include <initializer_list>
 #include <iterator>
 #include <regex>
+#include <set>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -74,6 +77,39 @@ TEST(Documentation, TheManualHasTheEntryOfEveryStatistic) {
     const auto wanted = manual_entry(statistic);
     EXPECT_NE(manual.find(wanted), std::string::npos) << "hypeman-stats.5 lacks: " << wanted;
   }
+}
+
+/// The product's folders, as paths below the repository.
+std::set<std::string> rooms() {
+  const std::filesystem::path root{paths::source_root};
+  std::set<std::string> found;
+  for (const auto* top : {"base", "collector", "fs", "httpbridge"}) {
+    found.insert(top);
+    for (const auto& entry : std::filesystem::directory_iterator{root / top}) {
+      if (entry.is_directory()) {
+        found.insert(std::string{top} + "/" + entry.path().filename().string());
+      }
+    }
+  }
+  return found;
+}
+
+TEST(Documentation, TheMapOfRoomsIsThatOfTheSources) {
+  const auto text = document("docs/development.md");
+  auto map = text.substr(text.find("## Rooms"));
+  map = map.substr(0, map.find("docs/ systemd/"));
+  std::istringstream lines{map};
+  std::set<std::string> drawn;
+  std::string top;
+  static const std::regex room{R"(^( *)(\w+)/ .*)"};
+  for (std::string line; std::getline(lines, line);) {
+    if (std::smatch match; std::regex_match(line, match, room)) {
+      const bool is_top = match.length(1) == 0;
+      top = is_top ? match.str(2) : top;
+      drawn.insert(is_top ? top : top + "/" + match.str(2));
+    }
+  }
+  EXPECT_EQ(drawn, rooms());
 }
 
 TEST(Documentation, ThePageOnPrometheusHasTheRowOfEveryMetric) {
