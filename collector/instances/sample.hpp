@@ -12,12 +12,13 @@
 
 namespace hypeman::collector {
 
-/// The kernel files that a sample is made of. A statistic names those that it needs.
+/// The kernel files and clocks that a sample is made of. A statistic names those that it needs.
 enum class Source : std::uint8_t {
   proc_stat,     ///< /proc/<pid>/stat
   proc_statm,    ///< /proc/<pid>/statm
   tap_rx_bytes,  ///< /sys/class/net/<TAP>/statistics/rx_bytes
   tap_tx_bytes,  ///< /sys/class/net/<TAP>/statistics/tx_bytes
+  boot_time,     ///< CLOCK_REALTIME - CLOCK_BOOTTIME
 };
 
 /// A set of sources.
@@ -53,7 +54,7 @@ inline constexpr Sources tap_sources = Source::tap_rx_bytes | Source::tap_tx_byt
 struct Sample {
   std::shared_ptr<const VmRecord> record;  ///< never null
   std::chrono::system_clock::time_point time;
-  /// When the host was booted, by the wall clock of that moment.
+  /// When the host was booted, by the wall clock; to a microsecond, unless the clock is set.
   std::chrono::system_clock::time_point boot_time;
   ProcUnits units;
   bool running = false;  ///< false as well if no source was asked for

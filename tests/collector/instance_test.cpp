@@ -118,6 +118,17 @@ TEST_F(FakedInstance, SaysWhenItWasMeasured) {
   EXPECT_LE(measured.time, std::chrono::system_clock::now());
 }
 
+TEST_F(FakedInstance, SaysWhenTheHostWasBootedIfAsked) {
+  const auto record = instance().record().value();
+  const auto first =
+      instance().sample(record, collector::Source::proc_stat | collector::Source::boot_time);
+  const auto second =
+      instance().sample(record, collector::Source::proc_stat | collector::Source::boot_time);
+  EXPECT_LT(std::chrono::abs(second.boot_time - first.boot_time), std::chrono::milliseconds{1});
+  EXPECT_EQ(instance().sample(record, collector::Source::proc_stat).boot_time,
+            std::chrono::system_clock::time_point{});
+}
+
 TEST_F(FakedInstance, ThatIsStoppedIsZeroAndKeepsItsAllocations) {
   data().write(stopped());
   const auto measured = sample();

@@ -63,8 +63,9 @@ TEST(InstanceFile, OnlyTheRatioNeedsAllocatedMemory) {
   nothing_allocated.allocated_memory_bytes = 0;
   for (std::size_t index = 0; index < InstanceFile::count(); ++index) {
     const InstanceFile each{index};
-    EXPECT_TRUE(each.is_in(documented_record())) << each.name();
-    EXPECT_EQ(each.is_in(nothing_allocated), each.name() != "memory_utilization_ratio")
+    EXPECT_TRUE(each.is_in(documented_sample())) << each.name();
+    EXPECT_EQ(each.is_in(documented_sample(nothing_allocated)),
+              each.name() != "memory_utilization_ratio")
         << each.name();
   }
 }
