@@ -27,9 +27,8 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
   long idle_timeout = options.idle_timeout.count();
   bool no_access_log = false;
 
-  CLI::App app{
-      "Serves the statistics that hypeman-statsfs mounts over HTTP, at the path of Hypeman's API.",
-      "hypeman-stats-bridge"};
+  CLI::App app{"Serves the files of hypeman-statsfs over HTTP, at the path of Hypeman's API.",
+               "hypeman-stats-bridge"};
   app.set_version_flag("--version", fmt::format("hypeman-stats-bridge {}", version));
   app.add_option("--stats-dir", options.stats_dir, "The directory where hypeman-statsfs is mounted")
       ->type_name("DIR")

@@ -172,7 +172,7 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
     return false;
   }
 
-  /// Call it after the whole text was parsed.
+  /// Call this after the whole text has been parsed.
   tl::expected<Metadata, std::string> finish() {
     auto& [metadata, process, network_enabled, size, hotplug_size] = draft_;
     auto& record = metadata.record;

@@ -42,7 +42,7 @@ std::string labels_of(const VmRecord& record) {
   return labels;
 }
 
-/// A little more than the text needs.
+/// Slightly larger than the real size.
 std::size_t estimated_size(std::span<const std::string> labels) {
   constexpr std::size_t headers = 8192;
   constexpr std::size_t name_and_value = 48;

@@ -41,7 +41,8 @@ std::optional<std::string_view> authorization_header(const http::fields& fields)
   if (first == last) {
     return std::nullopt;
   }
-  // Two headers are ambiguous. Neither is used: this text is not a valid header value.
+  // Several headers are ambiguous, so none of them is used. This text is never a valid header
+  // value.
   return std::next(first) == last ? to_std(first->value()) : "several";
 }
 
@@ -62,7 +63,7 @@ void Connection::start() {
                  [self = shared_from_this()](const std::exception_ptr& error) {
                    self->close();
                    if (error) {
-                     std::rethrow_exception(error);  // out of the event loop
+                     std::rethrow_exception(error);  // Server::run() throws it
                    }
                  });
 }
@@ -239,8 +240,8 @@ Reply Connection::refuse(BadRequest reason) {
 }
 
 std::array<asio::const_buffer, 2> Connection::begin_response(Reply& reply) {
-  // The responses to clients that request much and read nothing must not add up. A single response
-  // is always sent.
+  // Clients that send many requests but do not read the responses must not use up the memory. If no
+  // other response is unsent, a response of any size is sent.
   if (server_.unsent_bytes > 0 &&
       server_.unsent_bytes + reply.body->size() > server_.limits.unsent_bytes) {
     reply = reply_with(ReadError::unavailable);

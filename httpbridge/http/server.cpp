@@ -75,7 +75,7 @@ Server::Server(ServerConfig config)
       timeout_timer_(loop_) {
   for (const ListeningSocket& socket : sockets_) {
     Acceptor& acceptor = acceptors_.emplace_back(loop_);
-    // The acceptor closes its descriptor, so it gets one of its own.
+    // The acceptor will close its descriptor, so this gives it a duplicate.
     acceptor.assign({socket.family(), 0}, socket.duplicate().release());
   }
 }
@@ -95,7 +95,7 @@ void Server::run() {
 void Server::spawn(Awaitable<void> coroutine) {
   asio::co_spawn(loop_.get_executor(), std::move(coroutine), [](const std::exception_ptr& error) {
     if (error) {
-      std::rethrow_exception(error);  // out of run()
+      std::rethrow_exception(error);  // run() throws it
     }
   });
 }

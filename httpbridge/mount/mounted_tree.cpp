@@ -127,8 +127,8 @@ ReadResult<std::shared_ptr<const MountedTree>> MountedTree::open(const std::stri
   if (!identity) {
     return tl::unexpected(identity.error());
   }
-  // A directory inside another FUSE file system does not qualify for the cache: only the root of a
-  // mount is the daemon's.
+  // Only the root of a FUSE mount gets a cache. Another directory may belong to another FUSE file
+  // system.
   struct statfs status {};
   const bool is_fuse_mount = identity->is_mount_root && ::fstatfs(root.get(), &status) == 0 &&
                              status.f_type == FUSE_SUPER_MAGIC;

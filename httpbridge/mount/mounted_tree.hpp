@@ -36,8 +36,8 @@ class MountedTree {
         is_cached_(max_cached_files > 0),
         cache_(max_cached_files) {}
 
-  /// Only a FUSE mount gets a cache of descriptors, because only there a read at offset 0 of an
-  /// open file is known to take a new sample.
+  /// Only a FUSE mount gets a cache of descriptors. In other file systems, a read at offset 0 of an
+  /// open file may not take a new sample.
   [[nodiscard]] static ReadResult<std::shared_ptr<const MountedTree>> open(
       const std::string& directory, std::size_t max_cached_files);
 
