@@ -10,7 +10,7 @@
 namespace hypeman::collector {
 
 /// The parts of guests/<id>/metadata.json that this program uses. The file also holds secrets, so
-/// no other key is kept. A record takes its fields from these keys: id: Id; name: Name;
+/// no other key is kept. The fields of a record and their keys: id: Id; name: Name;
 /// allocated_memory_bytes: Size + HotplugSize; allocated_vcpus: Vcpus; tap: NetworkEnabled and Id;
 /// process: HypervisorPID, HypervisorStartTime, HypervisorBootID, SocketPath; created_at:
 /// CreatedAt.

@@ -68,9 +68,8 @@ class Instances {
 
   const Host& host_;
   mutable std::shared_mutex mutex_;
-  StringMap<std::shared_ptr<Instance>>
-      known_;                          // by ID; includes directories that are not an instance yet
-  StringMap<std::string> id_by_name_;  // may be out of date; checked before use
+  StringMap<std::shared_ptr<Instance>> known_;  // by ID; some are not valid yet
+  StringMap<std::string> id_by_name_;           // may be out of date; checked before use
 };
 
 }  // namespace hypeman::collector

@@ -29,7 +29,7 @@ struct Statistic {
   std::string_view source_text;  ///< as documented: the kernel file and field, or the metadata key
   Sources sources;               ///< needed for its value; none: needs only the record
   Presence presence = Presence::always;
-  bool in_stats_json = false;  ///< Hypeman documents it as a key of the object
+  bool in_stats_json = false;  ///< whether it is a key in stats.json
   Metric metric;               ///< empty: not exported
   /// Returns the value, or the error of the measurement. The sample must hold `sources`.
   Result<Value> (*value)(const Sample& sample);

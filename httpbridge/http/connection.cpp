@@ -63,7 +63,7 @@ void Connection::start() {
                  [self = shared_from_this()](const std::exception_ptr& error) {
                    self->close();
                    if (error) {
-                     std::rethrow_exception(error);  // Server::run() throws it
+                     std::rethrow_exception(error);  // ends Server::run()
                    }
                  });
 }

@@ -95,7 +95,7 @@ void Server::run() {
 void Server::spawn(Awaitable<void> coroutine) {
   asio::co_spawn(loop_.get_executor(), std::move(coroutine), [](const std::exception_ptr& error) {
     if (error) {
-      std::rethrow_exception(error);  // run() throws it
+      std::rethrow_exception(error);  // ends run()
     }
   });
 }

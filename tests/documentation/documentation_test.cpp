@@ -79,8 +79,8 @@ TEST(Documentation, TheManualHasTheEntryOfEveryStatistic) {
   }
 }
 
-/// The product's folders, as paths below the repository.
-std::set<std::string> rooms() {
+/// The directories with source code, relative to the repository.
+std::set<std::string> source_directories() {
   const std::filesystem::path root{paths::source_root};
   std::set<std::string> found;
   for (const auto* top : {"base", "collector", "fs", "httpbridge"}) {
@@ -94,22 +94,22 @@ std::set<std::string> rooms() {
   return found;
 }
 
-TEST(Documentation, TheMapOfRoomsIsThatOfTheSources) {
+TEST(Documentation, DevelopmentListsEachSourceDirectory) {
   const auto text = document("docs/development.md");
-  auto map = text.substr(text.find("## Rooms"));
+  auto map = text.substr(text.find("## Directories"));
   map = map.substr(0, map.find("docs/ systemd/"));
   std::istringstream lines{map};
   std::set<std::string> drawn;
   std::string top;
-  static const std::regex room{R"(^( *)(\w+)/ .*)"};
+  static const std::regex directory{R"(^( *)(\w+)/ .*)"};
   for (std::string line; std::getline(lines, line);) {
-    if (std::smatch match; std::regex_match(line, match, room)) {
+    if (std::smatch match; std::regex_match(line, match, directory)) {
       const bool is_top = match.length(1) == 0;
       top = is_top ? match.str(2) : top;
       drawn.insert(is_top ? top : top + "/" + match.str(2));
     }
   }
-  EXPECT_EQ(drawn, rooms());
+  EXPECT_EQ(drawn, source_directories());
 }
 
 TEST(Documentation, ThePageOnPrometheusHasTheRowOfEveryMetric) {
