@@ -85,7 +85,7 @@ class FakedInstance : public ::testing::Test {
   Instance instance_{host_.host(), std::string{first_id}};
 };
 
-TEST_F(FakedInstance, ThatRunsIsMeasured) {
+TEST_F(FakedInstance, IsMeasuredWhileItRuns) {
   const auto measured = sample();
   EXPECT_TRUE(measured.running);
   EXPECT_EQ(measured.record->id, first_id);
@@ -98,7 +98,7 @@ TEST_F(FakedInstance, ThatRunsIsMeasured) {
   EXPECT_EQ(host().log(), "");
 }
 
-TEST_F(FakedInstance, IsMeasuredAnewByEachSample) {
+TEST_F(FakedInstance, IsMeasuredAgainForEachSample) {
   ASSERT_TRUE(sample().running);
   auto later = process();
   later.user_ticks += 6;
@@ -111,14 +111,14 @@ TEST_F(FakedInstance, IsMeasuredAnewByEachSample) {
   EXPECT_EQ(rx_bytes(measured), 223U);
 }
 
-TEST_F(FakedInstance, SaysWhenItWasMeasured) {
+TEST_F(FakedInstance, SampleHasTheTimeOfTheMeasurement) {
   const auto before = std::chrono::system_clock::now();
   const auto measured = sample();
   EXPECT_GE(measured.time, before);
   EXPECT_LE(measured.time, std::chrono::system_clock::now());
 }
 
-TEST_F(FakedInstance, ThatIsStoppedIsZeroAndKeepsItsAllocations) {
+TEST_F(FakedInstance, StoppedShowsZerosAndItsAllocations) {
   data().write(stopped());
   const auto measured = sample();
   expect_stopped(measured);
@@ -127,13 +127,13 @@ TEST_F(FakedInstance, ThatIsStoppedIsZeroAndKeepsItsAllocations) {
   EXPECT_EQ(host().log(), "");
 }
 
-TEST_F(FakedInstance, IsZeroByTheFirstSampleAfterItsStop) {
+TEST_F(FakedInstance, FirstSampleAfterAStopIsZero) {
   ASSERT_TRUE(sample().running);
   data().write(stopped());
   expect_stopped(sample());
 }
 
-TEST_F(FakedInstance, WhoseProcessEndedUncleanlyIsZeroThoughItsTapIsThere) {
+TEST_F(FakedInstance, CrashIsZeroEvenIfTheTapRemains) {
   ASSERT_TRUE(sample().running);
   proc().remove(process().pid);
   auto zombie = process();
@@ -145,7 +145,7 @@ TEST_F(FakedInstance, WhoseProcessEndedUncleanlyIsZeroThoughItsTapIsThere) {
   EXPECT_EQ(host().log(), "");
 }
 
-TEST_F(FakedInstance, WhosePinnedProcessBecomesAZombieIsZero) {
+TEST_F(FakedInstance, ZombieIsZeroEvenIfItsFilesAreOpen) {
   ASSERT_TRUE(sample().running);
   auto zombie = process();
   zombie.state = 'Z';
@@ -154,14 +154,14 @@ TEST_F(FakedInstance, WhosePinnedProcessBecomesAZombieIsZero) {
   expect_stopped(sample());
 }
 
-TEST_F(FakedInstance, WhosePidBelongsToAStrangerIsZero) {
+TEST_F(FakedInstance, PidOfAnotherProcessIsZero) {
   auto stranger = process();
   ++stranger.start_time_ticks;
   proc().write(stranger);
   expect_stopped(sample());
 }
 
-TEST_F(FakedInstance, ThatRestartedIsMeasuredByItsNewProcess) {
+TEST_F(FakedInstance, RestartIsMeasuredFromTheNewProcess) {
   ASSERT_TRUE(sample().running);
   FakeProcess second = process();
   second.pid = 4712;
@@ -176,7 +176,7 @@ TEST_F(FakedInstance, ThatRestartedIsMeasuredByItsNewProcess) {
   EXPECT_EQ(cpu_seconds(sample()), 7 / ticks_per_second());
 }
 
-TEST_F(FakedInstance, ThatRestartedUnderTheSamePidIsMeasuredByItsNewProcess) {
+TEST_F(FakedInstance, RestartWithTheSamePidIsMeasuredFromTheNewProcess) {
   ASSERT_TRUE(sample().running);
   auto second = process();
   second.start_time_ticks += 1000;
@@ -189,7 +189,7 @@ TEST_F(FakedInstance, ThatRestartedUnderTheSamePidIsMeasuredByItsNewProcess) {
   EXPECT_EQ(cpu_seconds(sample()), 7 / ticks_per_second());
 }
 
-TEST_F(FakedInstance, ThatWasStoppedInBetweenGetsTheNewTap) {
+TEST_F(FakedInstance, RestartUsesTheNewTap) {
   ASSERT_TRUE(sample().running);
   data().write(stopped());
   ASSERT_FALSE(sample().running);
@@ -201,7 +201,7 @@ TEST_F(FakedInstance, ThatWasStoppedInBetweenGetsTheNewTap) {
   EXPECT_EQ(tx_bytes(measured), 1U);
 }
 
-TEST_F(FakedInstance, WithoutItsTapFailsInItsNetworkOnlyAndIsLoggedOnce) {
+TEST_F(FakedInstance, MissingTapFailsOnlyTheNetworkAndIsLoggedOnce) {
   sys().remove(interface);
   for (int attempt = 0; attempt < 5; ++attempt) {
     const auto measured = sample();
@@ -215,7 +215,7 @@ TEST_F(FakedInstance, WithoutItsTapFailsInItsNetworkOnlyAndIsLoggedOnce) {
   EXPECT_NE(host().log().find("network"), std::string::npos) << host().log();
 }
 
-TEST_F(FakedInstance, WhoseTapComesLateIsMeasuredThen) {
+TEST_F(FakedInstance, TapThatAppearsLaterIsMeasured) {
   sys().remove(interface);
   ASSERT_EQ(error_of(rx_bytes(sample())), ENODEV);
   sys().write(interface, 1, 2);
@@ -223,7 +223,7 @@ TEST_F(FakedInstance, WhoseTapComesLateIsMeasuredThen) {
   EXPECT_EQ(rx_bytes(measured), 2U);
 }
 
-TEST_F(FakedInstance, WithoutNetworkHasNoTrafficWhateverTapIsThere) {
+TEST_F(FakedInstance, WithoutNetworkIgnoresAnExistingTap) {
   auto record = running();
   record.network_enabled = false;
   data().write(record);
@@ -233,7 +233,7 @@ TEST_F(FakedInstance, WithoutNetworkHasNoTrafficWhateverTapIsThere) {
   EXPECT_EQ(tx_bytes(measured), 0U);
 }
 
-TEST_F(FakedInstance, WhoseProcessCannotBeReadIsNotTakenForStopped) {
+TEST_F(FakedInstance, UnreadableProcessIsNotShownAsStopped) {
   write_over(proc().process(process().pid) / "stat", "nonsense\n");
   for (int attempt = 0; attempt < 3; ++attempt) {
     const auto measured = sample();
@@ -245,7 +245,7 @@ TEST_F(FakedInstance, WhoseProcessCannotBeReadIsNotTakenForStopped) {
   EXPECT_EQ(host().logged_lines(), 2U) << host().log();  // once per part
 }
 
-TEST_F(FakedInstance, WhoseProcessIsExitingFailsInItsMemoryOnly) {
+TEST_F(FakedInstance, ExitingProcessFailsOnlyTheMemory) {
   auto exiting = process();
   exiting.size_pages = 0;
   exiting.resident_pages = 0;
@@ -256,19 +256,19 @@ TEST_F(FakedInstance, WhoseProcessIsExitingFailsInItsMemoryOnly) {
   EXPECT_EQ(error_of(rss_bytes(measured)), ESRCH);
 }
 
-TEST_F(FakedInstance, WhoseMetadataBreaksIsStillMeasured) {
+TEST_F(FakedInstance, IsStillMeasuredIfItsMetadataBreaks) {
   ASSERT_TRUE(sample().running);
   data().write_in_place(first_id, R"({"Id": )");
   EXPECT_TRUE(sample().running);
 }
 
-TEST_F(FakedInstance, ThatIsRemovedIsGone) {
+TEST_F(FakedInstance, IsNotFoundAfterItsRemoval) {
   ASSERT_TRUE(sample().running);
   data().remove(first_id);
   EXPECT_EQ(error_of(sample_of(instance())), ENOENT);
 }
 
-TEST_F(FakedInstance, ThatIsNoInstanceIsNotThere) {
+TEST_F(FakedInstance, IsNotFoundIfItsDirectoryIsNotAnInstance) {
   data().write_text(first_id, metadata_json({.id = std::string{second_id}}));
   EXPECT_EQ(error_of(sample_of(instance())), ENOENT);
   auto pending = running();
@@ -277,7 +277,7 @@ TEST_F(FakedInstance, ThatIsNoInstanceIsNotThere) {
   EXPECT_EQ(error_of(sample_of(instance())), ENOENT);
 }
 
-TEST_F(FakedInstance, IsMeasuredByManyAtOnceWhileItRestarts) {
+TEST_F(FakedInstance, CanBeMeasuredInParallelDuringRestarts) {
   std::atomic<bool> done = false;
   std::atomic<int> wrong = 0;
   constexpr int count = 4;
@@ -319,7 +319,7 @@ TEST(RealInstance, AgreesWithTheKernel) {
   EXPECT_LE(ticks, static_cast<double>(after));
 }
 
-TEST(RealInstance, ThatIsKilledAndStartedAnewIsSeenByTheNextSample) {
+TEST(RealInstance, NextSampleShowsAKillAndARestart) {
   const TestHost host;
   const auto socket = host.data().socket(first_id);
   auto first = start_stand_in(socket);

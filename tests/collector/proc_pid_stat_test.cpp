@@ -101,7 +101,7 @@ TEST(ProcPidStat, OnlyZombiesAndTheDeadAreNotAlive) {
   }
 }
 
-TEST(ProcPidStat, OlderKernelsWithFewerFieldsAreFine) {
+TEST(ProcPidStat, FewerFieldsOfOlderKernelsAreAccepted) {
   const auto text = stat_text({});
   // Up to and with field 22.
   const auto start = text.find("123456 ");
@@ -110,7 +110,7 @@ TEST(ProcPidStat, OlderKernelsWithFewerFieldsAreFine) {
   EXPECT_EQ(stat->start_time_ticks, 123456U);
 }
 
-TEST(ProcPidStat, ATextCutBeforeTheEndOfTheStartTimeIsRefused) {
+TEST(ProcPidStat, ATextThatEndsBeforeTheStartTimeIsRefused) {
   const auto text = stat_text({});
   const auto end_of_start_time = text.find("123456 ") + std::string{"123456"}.size();
   for (std::size_t length = 0; length <= end_of_start_time; ++length) {
@@ -148,7 +148,7 @@ TEST(ProcPidStat, ATextWithoutACommandNameIsRefused) {
   }
 }
 
-TEST(ProcPidStat, ReadsOurOwn) {
+TEST(ProcPidStat, ReadsTheFileOfThisProcess) {
   const UniqueFd fd{::open("/proc/self/stat", O_RDONLY | O_CLOEXEC)};
   const auto stat = read_proc_pid_stat(fd.get());
   ASSERT_TRUE(stat) << stat.error().message();

@@ -49,7 +49,7 @@ Sample sample_of(const std::string& id, const std::string& name) {
   return documented_sample(metadata);
 }
 
-TEST(PrometheusText, GivesTheDocumentedExampleUnderHypemansNames) {
+TEST(PrometheusText, ShowsTheDocumentedExampleWithHypemansNames) {
   const auto text = prometheus_text({documented_sample()});
   const std::string labels =
       R"({instance_id="qilviffnqzck2jrim1x6s2b1",instance_name="my-web-server"} )";
@@ -70,7 +70,7 @@ TEST(PrometheusText, GivesTheDocumentedExampleUnderHypemansNames) {
   EXPECT_TRUE(has_line(text, "hypeman_vm_metrics_instances_observed 1"));
 }
 
-TEST(PrometheusText, SaysHelpAndTypeOnceAFamilyAndKeepsItsSeriesTogether) {
+TEST(PrometheusText, WritesHelpAndTypeOnceForEachFamily) {
   const auto text = prometheus_text({sample_of("a", "x"), sample_of("b", "y")});
   std::set<std::string> helped;
   std::set<std::string> typed;
@@ -97,13 +97,13 @@ TEST(PrometheusText, EndsWithANewline) {
   EXPECT_TRUE(prometheus_text({documented_sample()}).ends_with("\n"));
 }
 
-TEST(PrometheusText, OfNoInstancesStillSaysHowManyThereAre) {
+TEST(PrometheusText, ShowsZeroInstances) {
   const auto text = prometheus_text({});
   EXPECT_TRUE(has_line(text, "hypeman_vm_metrics_instances_observed 0"));
   EXPECT_FALSE(has_series(text, "hypeman_vm_cpu_seconds_total"));
 }
 
-TEST(PrometheusText, LeavesOutWhatCouldNotBeMeasuredAndKeepsTheRest) {
+TEST(PrometheusText, LeavesOutOnlyNumbersThatCouldNotBeMeasured) {
   auto sample = documented_sample();
   sample.tap_rx_bytes = failure(ENODEV);
   sample.tap_tx_bytes = failure(ENODEV);
@@ -130,14 +130,14 @@ TEST(PrometheusText, DoesNotShowInstancesThatDoNotRun) {
   EXPECT_TRUE(has_line(text, "hypeman_vm_metrics_instances_observed 1"));
 }
 
-TEST(PrometheusText, EscapesWhatALabelCannotHold) {
+TEST(PrometheusText, EscapesLabelValues) {
   const auto text = prometheus_text({sample_of("a", "quote\" backslash\\ line\nend")});
   EXPECT_TRUE(has_line(text, R"(hypeman_vm_allocated_vcpus{instance_id="a",)"
                              R"(instance_name="quote\" backslash\\ line\nend"} 2)"))
       << text;
 }
 
-TEST(PrometheusText, TellsInstancesOfTheSameNameApart) {
+TEST(PrometheusText, DistinguishesInstancesWithTheSameName) {
   const auto text = prometheus_text({sample_of("a", "web"), sample_of("b", "web")});
   const auto lines = lines_of(text);
   std::set<std::string> series;

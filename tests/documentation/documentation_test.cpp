@@ -54,7 +54,7 @@ std::string manual_entry(const Statistic& statistic) {
   return text + "Source: " + std::string{statistic.source_text} + ".\n";
 }
 
-TEST(Documentation, TheReadmeHasTheRowOfEveryStatistic) {
+TEST(Documentation, ReadmeHasARowForEachStatistic) {
   const auto readme = without(document("README.md"), "`");
   for (const auto& statistic : statistics()) {
     const auto wanted = row({statistic.name, statistic.unit, statistic.source_text});
@@ -62,7 +62,7 @@ TEST(Documentation, TheReadmeHasTheRowOfEveryStatistic) {
   }
 }
 
-TEST(Documentation, TheReadmesTreeHasEveryStatistic) {
+TEST(Documentation, TreeInTheReadmeHasEachStatistic) {
   const auto readme = document("README.md");
   for (const auto& statistic : statistics()) {
     const auto entry = "── " + std::string{statistic.name} + "\n";
@@ -70,7 +70,7 @@ TEST(Documentation, TheReadmesTreeHasEveryStatistic) {
   }
 }
 
-TEST(Documentation, TheManualHasTheEntryOfEveryStatistic) {
+TEST(Documentation, ManualHasAnEntryForEachStatistic) {
   auto manual = document("docs/hypeman-stats.5");
   manual = std::regex_replace(manual, std::regex{R"(\\e)"}, R"(\)");
   for (const auto& statistic : statistics()) {
@@ -80,7 +80,7 @@ TEST(Documentation, TheManualHasTheEntryOfEveryStatistic) {
 }
 
 /// The directories with source code, relative to the repository.
-std::set<std::string> source_directories() {
+std::set<std::string> rooms() {
   const std::filesystem::path root{paths::source_root};
   std::set<std::string> found;
   for (const auto* top : {"base", "collector", "fs", "httpbridge"}) {
@@ -101,18 +101,18 @@ TEST(Documentation, DevelopmentListsEachSourceDirectory) {
   std::istringstream lines{map};
   std::set<std::string> drawn;
   std::string top;
-  static const std::regex directory{R"(^( *)(\w+)/ .*)"};
+  static const std::regex room{R"(^( *)(\w+)/ .*)"};
   for (std::string line; std::getline(lines, line);) {
-    if (std::smatch match; std::regex_match(line, match, directory)) {
+    if (std::smatch match; std::regex_match(line, match, room)) {
       const bool is_top = match.length(1) == 0;
       top = is_top ? match.str(2) : top;
       drawn.insert(is_top ? top : top + "/" + match.str(2));
     }
   }
-  EXPECT_EQ(drawn, source_directories());
+  EXPECT_EQ(drawn, rooms());
 }
 
-TEST(Documentation, ThePageOnPrometheusHasTheRowOfEveryMetric) {
+TEST(Documentation, PrometheusPageHasARowForEachMetric) {
   const auto page = without(document("docs/prometheus.md"), "`");
   for (const auto& statistic : statistics()) {
     if (const auto& metric = statistic.metric; !metric.name.empty()) {

@@ -96,7 +96,7 @@ TEST_P(Identity, HypervisorIsReported) {
   EXPECT_GT(mount.number(id, "memory_rss_bytes"), 0U);
 }
 
-TEST_P(Identity, StrangerThatInheritsThePidIsNotReported) {
+TEST_P(Identity, ProcessWithAReusedPidIsNotReported) {
   auto process = start_stand_in(data.socket(id));
   const auto pid = process.pid();
   data.write(record_of(pid));
@@ -109,7 +109,7 @@ TEST_P(Identity, StrangerThatInheritsThePidIsNotReported) {
   expect_not_running(mount);
 }
 
-TEST_P(Identity, StrangerThatInheritedThePidBeforeTheFirstReadIsNotReported) {
+TEST_P(Identity, PidReusedBeforeTheFirstReadIsNotReported) {
   auto process = start_stand_in(data.socket(id));
   const auto pid = process.pid();
   data.write(record_of(pid));
@@ -121,7 +121,7 @@ TEST_P(Identity, StrangerThatInheritedThePidBeforeTheFirstReadIsNotReported) {
   expect_not_running(mount);
 }
 
-TEST_P(Identity, DescriptorHeldAcrossTheReuseOfThePidNeverTellsOfTheStranger) {
+TEST_P(Identity, OpenFileNeverShowsAProcessWithAReusedPid) {
   auto process = start_stand_in(data.socket(id));
   const auto pid = process.pid();
   data.write(record_of(pid));
@@ -178,7 +178,7 @@ TEST_F(RecordedIdentity, ProcessThatNamesAnotherSocketIsNotReported) {
   expect_not_running(mount);
 }
 
-TEST_F(RecordedIdentity, OldMetadataWithoutSocketPathTrustsNobody) {
+TEST_F(RecordedIdentity, OldMetadataWithoutASocketPathMatchesNoProcess) {
   const auto process = start_stand_in(data.socket(id));
   data.write({.id = id, .pid = process.pid()});
   const StatsMount mount{data.path()};

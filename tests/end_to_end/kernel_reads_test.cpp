@@ -127,14 +127,14 @@ class KernelReads : public EndToEndTest {
   std::optional<StatsMount> mount;
 };
 
-TEST_F(KernelReads, OfACatOfStatsJsonAreOneOfEachFile) {
+TEST_F(KernelReads, CatOfStatsJsonReadsEachFileOnce) {
   Trace trace{mount->worker_pid()};
   cat(file("stats.json"));
   EXPECT_EQ(trace.kernel_reads(),
             (Reads{{"stat", 1}, {"statm", 1}, {"rx_bytes", 1}, {"tx_bytes", 1}}));
 }
 
-TEST_F(KernelReads, OfALookUpAreNone) {
+TEST_F(KernelReads, LookUpReadsNoKernelFile) {
   Trace trace{mount->worker_pid()};
   for (const auto& path :
        {mount->path() / "metrics.prom", file("stats.json"), file("cpu_seconds")}) {
@@ -144,7 +144,7 @@ TEST_F(KernelReads, OfALookUpAreNone) {
   EXPECT_EQ(trace.kernel_reads(), Reads{});
 }
 
-TEST_F(KernelReads, OfAValueAreThoseOfItsRow) {
+TEST_F(KernelReads, ValueReadsOnlyItsOwnKernelFiles) {
   const std::map<std::string, std::vector<std::string>> expected{
       {"cpu_seconds", {"stat"}},
       {"memory_vms_bytes", {"statm"}},
@@ -162,7 +162,7 @@ TEST_F(KernelReads, OfAValueAreThoseOfItsRow) {
   }
 }
 
-TEST_F(KernelReads, ComeAfterOneValidationEach) {
+TEST_F(KernelReads, EachCallValidatesOnce) {
   const UniqueFd held{::open(file("cpu_seconds").c_str(), O_RDONLY | O_CLOEXEC)};
   ASSERT_TRUE(held);
   {

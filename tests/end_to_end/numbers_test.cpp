@@ -38,7 +38,7 @@ struct Memory {
   }
 };
 
-TEST_F(Numbers, CpuSecondsAreThoseOfTheProcessToTheTick) {
+TEST_F(Numbers, CpuSecondsMatchTheProcessToTheTick) {
   const auto process = start_stand_in(data.socket(id), /*busy=*/true);
   data.write(running_record(id, process.pid(), data.socket(id)));
   const StatsMount mount{data.path()};
@@ -77,7 +77,7 @@ TEST_F(Numbers, MemoryIsStatmTimesThePageSize) {
                    static_cast<double>(memory.resident) / 4294967296.0);
 }
 
-TEST_F(Numbers, TrafficIsExactToTheByteAndSeenFromTheVm) {
+TEST_F(Numbers, TrafficIsExactFromTheVmsPointOfView) {
   Tap tap{tap_of_id};
   const auto process = start_stand_in(data.socket(id));
   auto record = running_record(id, process.pid(), data.socket(id));
@@ -101,7 +101,7 @@ TEST_F(Numbers, TrafficIsExactToTheByteAndSeenFromTheVm) {
   }
 }
 
-TEST_F(Numbers, AllocationsAreThoseOfTheMetadata) {
+TEST_F(Numbers, AllocationsMatchTheMetadata) {
   data.write({.id = id, .size = 3221225472, .hotplug_size = 1073741824, .vcpus = 7});
   const StatsMount mount{data.path()};
   EXPECT_EQ(mount.value(id, "allocated_memory_bytes"), "4294967296");
@@ -144,7 +144,7 @@ TEST_F(Numbers, StatsJsonIsTheDocumentedObject) {
                       "network_tx_bytes", "memory_utilization_ratio"}));
 }
 
-TEST_F(Numbers, RatioIsThereOnlyWhileMemoryIsAllocated) {
+TEST_F(Numbers, RatioExistsOnlyWhileMemoryIsAllocated) {
   data.write({.id = id, .size = 0});
   const StatsMount mount{data.path()};
   EXPECT_EQ(mount.read(id, "memory_utilization_ratio").error, ENOENT);
@@ -156,7 +156,7 @@ TEST_F(Numbers, RatioIsThereOnlyWhileMemoryIsAllocated) {
   EXPECT_EQ(mount.read(id, "memory_utilization_ratio").error, ENOENT);
 }
 
-TEST_F(Numbers, MissingTapFailsItsOwnFilesAndIsZeroInStatsJsonAndLoggedOnce) {
+TEST_F(Numbers, MissingTapFailsOnlyItsFilesAndIsLoggedOnce) {
   const auto process = start_stand_in(data.socket(id));
   auto record = running_record(id, process.pid(), data.socket(id));
   record.network_enabled = true;
@@ -175,7 +175,7 @@ TEST_F(Numbers, MissingTapFailsItsOwnFilesAndIsZeroInStatsJsonAndLoggedOnce) {
   EXPECT_EQ(log.find("network traffic", first + 1), std::string::npos) << log;
 }
 
-TEST_F(Numbers, TapMadeAnewCountsFromZero) {
+TEST_F(Numbers, NewTapCountsFromZero) {
   const auto process = start_stand_in(data.socket(id));
   auto record = running_record(id, process.pid(), data.socket(id));
   record.network_enabled = true;
@@ -191,7 +191,7 @@ TEST_F(Numbers, TapMadeAnewCountsFromZero) {
   EXPECT_EQ(mount.value(id, "network_tx_bytes"), "0");
 }
 
-TEST_F(Numbers, SecretsOfTheMetadataAreNowhere) {
+TEST_F(Numbers, NoFileShowsSecretsOfTheMetadata) {
   data.write({.id = id});
   const StatsMount mount{data.path()};
   for (const auto& file : list(mount / id)) {

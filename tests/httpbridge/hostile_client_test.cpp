@@ -86,7 +86,7 @@ class HostileClientTest : public BridgeTest {
   std::size_t memory_ = 0;
 };
 
-TEST_P(HostileClientTest, AByteASecondHoldsUpNobody) {
+TEST_P(HostileClientTest, SlowRequestsDoNotDelayOthers) {
   start(with_time_limit());
   note_costs();
   {
@@ -104,7 +104,7 @@ TEST_P(HostileClientTest, AByteASecondHoldsUpNobody) {
   expect_costs_as_noted();
 }
 
-TEST_P(HostileClientTest, ThousandsOfIdleConnectionsHoldUpNobody) {
+TEST_P(HostileClientTest, ThousandsOfIdleConnectionsDoNotDelayOthers) {
   constexpr rlim_t needed = 4000;
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
@@ -126,7 +126,7 @@ TEST_P(HostileClientTest, ThousandsOfIdleConnectionsHoldUpNobody) {
   expect_costs_as_noted();
 }
 
-TEST_P(HostileClientTest, BeyondTheLimitTheLongestIdleOneGoes) {
+TEST_P(HostileClientTest, AboveTheLimitTheLongestIdleConnectionIsClosed) {
   start({"--max-connections", "50"});
   note_costs();
   {
@@ -139,7 +139,7 @@ TEST_P(HostileClientTest, BeyondTheLimitTheLongestIdleOneGoes) {
   expect_costs_as_noted();
 }
 
-TEST_P(HostileClientTest, UnfinishedRequestsDoNotFillUpTheLimit) {
+TEST_P(HostileClientTest, UnfinishedRequestsDoNotUseUpTheLimit) {
   start({"--max-connections", "50"});
   note_costs();
   {
@@ -163,7 +163,7 @@ TEST_P(HostileClientTest, IdleConnectionsAreClosedAfterAWhile) {
   EXPECT_TRUE(once.ends());
 }
 
-TEST_P(HostileClientTest, LargeHeadersCostNothing) {
+TEST_P(HostileClientTest, LargeHeadersUseNoResourcesAfterwards) {
   start(with_time_limit());
   note_costs();
   {
@@ -179,7 +179,7 @@ TEST_P(HostileClientTest, LargeHeadersCostNothing) {
   expect_costs_as_noted();
 }
 
-TEST_P(HostileClientTest, ARequestThatNeverEndsIsEnded) {
+TEST_P(HostileClientTest, AnEndlessRequestTimesOut) {
   start(with_time_limit());
   note_costs();
   for (const std::string& begin :
@@ -206,7 +206,7 @@ TEST_P(HostileClientTest, ARequestThatNeverEndsIsEnded) {
   expect_costs_as_noted();
 }
 
-TEST_P(HostileClientTest, PeersThatNeverReadAreHungUp) {
+TEST_P(HostileClientTest, ConnectionsOfPeersThatNeverReadAreClosed) {
   start(with_time_limit());
   note_costs();
   {
@@ -266,7 +266,7 @@ class HungMount {
 
 class HungMountTest : public HostileClientTest {};
 
-TEST_P(HungMountTest, HoldsUpNobodyElseAndIsSurvived) {
+TEST_P(HungMountTest, DoesNotDelayOtherRequests) {
   start({"--request-timeout", "2"});
   HttpClient before{address()};
   expect_stats(before.get(stats_path(web_id), good_key()), web_id);
@@ -299,7 +299,7 @@ TEST_P(HungMountTest, HoldsUpNobodyElseAndIsSurvived) {
   expect_stats(stuck[0].get(stats_path(web_name), good_key()), web_id);
 }
 
-TEST_P(HungMountTest, DoesNotKeepTheBridgeFromStopping) {
+TEST_P(HungMountTest, DoesNotPreventTheBridgeFromStopping) {
   // At its end, LeakSanitizer stops all threads, and one that hangs in the kernel does not stop.
   ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
   start({"--request-timeout", "2"});

@@ -33,7 +33,7 @@ class KeysTest : public BridgeTest {
   }
 };
 
-TEST_P(KeysTest, AKeyIsAskedFor) {
+TEST_P(KeysTest, AKeyIsRequired) {
   start();
   expect_unauthorized("", "authorization header required");
   expect_unauthorized("Authorization:\r\n", "authorization header required");
@@ -153,7 +153,7 @@ TEST_P(KeysTest, WithoutAuthEveryoneIsServed) {
   expect_stats(show("Authorization: Basic eDp5\r\n"), web_id);
 }
 
-TEST_P(KeysTest, HypemansConfigMayHoldTheSecret) {
+TEST_P(KeysTest, HypemansConfigCanContainTheSecret) {
   const std::string config = path_of("config.yaml");
   write_file(config, "data_dir: /var/lib/hypeman\njwt_secret: from the config\n");
   start_exactly(

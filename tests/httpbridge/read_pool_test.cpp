@@ -58,7 +58,7 @@ class ReadPoolTest : public ::testing::Test {
   std::vector<std::string> answers_;
 };
 
-TEST_F(ReadPoolTest, WhoAsksBeforeAReadStartsSharesIt) {
+TEST_F(ReadPoolTest, RequestsBeforeTheStartShareARead) {
   ask("a");
   ask("a");
   ask("a");
@@ -68,7 +68,7 @@ TEST_F(ReadPoolTest, WhoAsksBeforeAReadStartsSharesIt) {
   EXPECT_EQ(answers_, (std::vector<std::string>{"a1", "a1", "a1"}));
 }
 
-TEST_F(ReadPoolTest, WhoAsksAfterItStartedGetsTheNext) {
+TEST_F(ReadPoolTest, RequestsAfterTheStartGetTheNextRead) {
   ask("a");
   turn();
   gate_->begun.acquire();
@@ -83,7 +83,7 @@ TEST_F(ReadPoolTest, WhoAsksAfterItStartedGetsTheNext) {
   EXPECT_EQ(answers_, (std::vector<std::string>{"a1", "a2", "a2"}));
 }
 
-TEST_F(ReadPoolTest, AReadThatHangsHoldsUpNoOther) {
+TEST_F(ReadPoolTest, AHangingReadDoesNotDelayOtherReads) {
   ask("hangs");
   turn();
   gate_->begun.acquire();
@@ -94,7 +94,7 @@ TEST_F(ReadPoolTest, AReadThatHangsHoldsUpNoOther) {
   await_answers(2);
 }
 
-TEST_F(ReadPoolTest, GivesUpAfterTheBoundAndAtOnceFromThenOn) {
+TEST_F(ReadPoolTest, FailsAfterTheTimeoutAndThenAtOnce) {
   ask("a");
   turn();
   gate_->begun.acquire();

@@ -14,7 +14,7 @@ TEST(RenderHead, WritesEveryHeaderOnce) {
             "Cache-Control: no-store\r\nDate: DATE\r\n\r\n");
 }
 
-TEST(RenderHead, SaysWhatBecomesOfTheConnection) {
+TEST(RenderHead, WritesTheConnectionHeader) {
   const Reply reply = reply_with(ReadError::unavailable);
   std::string head;
   write_header(reply, {false, false, "DATE"}, head);

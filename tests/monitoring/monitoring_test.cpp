@@ -125,7 +125,7 @@ TEST_F(MetricsFile, StoppedInstancesDoNotAppear) {
   EXPECT_NE(text.find("hypeman_vm_metrics_instances_observed 1\n"), std::string::npos);
 }
 
-TEST_F(MetricsFile, WhatCannotBeReadIsLeftOut) {
+TEST_F(MetricsFile, NumbersThatCannotBeReadAreLeftOut) {
   write_running(id, "web", /*network=*/true);
   const StatsMount mount{data.path()};
   const auto text = metrics(mount);
@@ -134,7 +134,7 @@ TEST_F(MetricsFile, WhatCannotBeReadIsLeftOut) {
   expect_valid(mount);
 }
 
-TEST_F(MetricsFile, IsValidWhateverTheNamesAre) {
+TEST_F(MetricsFile, IsValidWithUnusualNames) {
   int number = 0;
   for (const auto* const name : {"twin", "twin", "", R"(")", R"(\)", "a\nb", R"(","x="1)",
                                  "\r\t\x01", "\xc3\xbc\xf0\x9f\x98\x80", "{}", "# HELP x"}) {
@@ -146,7 +146,7 @@ TEST_F(MetricsFile, IsValidWhateverTheNamesAre) {
   EXPECT_NE(metrics(mount).find("hypeman_vm_metrics_instances_observed 11\n"), std::string::npos);
 }
 
-TEST_F(MetricsFile, AThousandInstancesAreOneRead) {
+TEST_F(MetricsFile, ShowsAThousandInstances) {
   for (int number = 0; number < 1000; ++number) {
     write_running("instance" + std::to_string(number), "web-" + std::to_string(number));
   }
@@ -165,7 +165,7 @@ TEST_F(MetricsFile, NodeExporterServesItFromTheMount) {
   expect_node_exporter_serves(mount.path(), mount);
 }
 
-TEST_F(MetricsFile, NodeExporterServesItThroughALinkInADirectoryOfItsOwn) {
+TEST_F(MetricsFile, NodeExporterServesItThroughALinkInAnotherDirectory) {
   write_running(id, "web");
   const StatsMount mount{data.path()};
   const TemporaryDirectory textfiles;
@@ -173,7 +173,7 @@ TEST_F(MetricsFile, NodeExporterServesItThroughALinkInADirectoryOfItsOwn) {
   expect_node_exporter_serves(textfiles.path(), mount);
 }
 
-TEST(PrometheusRules, AreValidAndDoWhatTheirTestsSay) {
+TEST(PrometheusRules, AreValidAndPassTheirTests) {
   const auto directory = std::filesystem::path{paths::source_root} / "docs/prometheus";
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"check", "rules", directory / "hypeman-vms.rules.yml"},

@@ -105,7 +105,7 @@ class VirtualMachineTest : public EndToEndTest {
   std::unique_ptr<StatsMount> mount_;
 };
 
-TEST_F(VirtualMachineTest, NetworkFilesMoveByExactlyTheBytesOfTheGuest) {
+TEST_F(VirtualMachineTest, NetworkFilesCountExactlyTheBytesOfTheGuest) {
   EXPECT_EQ(network_files(), Traffic{});
 
   machine().send_frames(7);
@@ -127,7 +127,7 @@ TEST_F(VirtualMachineTest, NetworkFilesMoveByExactlyTheBytesOfTheGuest) {
   EXPECT_EQ(json.at("network_tx_bytes"), guest.tx_bytes);
 }
 
-TEST_F(VirtualMachineTest, CpuFileIsThatOfTheProcessToTheTick) {
+TEST_F(VirtualMachineTest, CpuFileMatchesTheProcessToTheTick) {
   expect_cpu_file_is_that_of_the_process();
   const std::uint64_t before = cpu_file_in_ticks();
   machine().burn(std::chrono::seconds(1));
@@ -135,7 +135,7 @@ TEST_F(VirtualMachineTest, CpuFileIsThatOfTheProcessToTheTick) {
   expect_cpu_file_is_that_of_the_process();
 }
 
-TEST_F(VirtualMachineTest, MemoryFilesAreThoseOfTheProcess) {
+TEST_F(VirtualMachineTest, MemoryFilesMatchTheProcess) {
   for (int attempt = 0; attempt < attempts; ++attempt) {
     const Memory before = memory_of(machine().pid());
     const Memory shown{.rss_bytes = mount_->number(id, "memory_rss_bytes"),
@@ -156,7 +156,7 @@ TEST_F(VirtualMachineTest, AnOlderRecordIsEnoughToFindTheProcess) {
   expect_cpu_file_is_that_of_the_process();
 }
 
-TEST_F(VirtualMachineTest, StopAndRestartAreSeenByTheNextRead) {
+TEST_F(VirtualMachineTest, NextReadShowsAStopAndARestart) {
   machine().send_frames(1);
   const pid_t first = machine().pid();
   machine().power_off();
