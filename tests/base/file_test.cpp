@@ -60,7 +60,7 @@ TEST_F(FileTest, RootsMayBeSymlinksAndMustBeDirectories) {
 }
 
 TEST_F(FileTest, KernelFilesCanBeBehindSymlinks) {
-  // /sys/class/net/<interface> is one.
+  // /sys/class/net/<interface> is a symlink.
   EXPECT_EQ(error_of(open_kernel_file(directory(), "directory-link/file")), 0);
   EXPECT_EQ(error_of(open_kernel_file(directory(), "absent")), ENOENT);
 }

@@ -26,7 +26,7 @@ namespace {
 using collector::Instance;
 using collector::Sample;
 
-/// Everything of an instance, or why there is nothing.
+/// A sample of all sources of an instance, or the error.
 Result<Sample> sample_of(Instance& instance) {
   return instance.record().map(
       [&](const auto& record) { return instance.sample(record, all_sources); });
@@ -43,7 +43,7 @@ void expect_stopped(const Sample& sample) {
   EXPECT_EQ(tx_bytes(sample), 0U);
 }
 
-/// An instance over /proc and /sys of our making: running, with a TAP.
+/// A running instance with a TAP, in a fake /proc and /sys.
 class FakedInstance : public ::testing::Test {
  protected:
   FakedInstance() {
@@ -139,7 +139,7 @@ TEST_F(FakedInstance, CrashIsZeroEvenIfTheTapRemains) {
   auto zombie = process();
   zombie.state = 'Z';
   proc().write(zombie);
-  // What is pinned, in the fake, is the old file: only a new instance sees the new one.
+  // An open descriptor shows the old fake file. Only a new instance opens the new file.
   Instance fresh{host().host(), std::string{first_id}};
   expect_stopped(sample_of(fresh).value());
   EXPECT_EQ(host().log(), "");

@@ -49,7 +49,7 @@ class InstancesTest : public ::testing::Test {
     return ids;
   }
   [[nodiscard]] std::map<std::string, std::string> names() { return instances_.names().value(); }
-  /// The ID of the instance that owns the name, or what is wrong.
+  /// The ID of the instance with this name, or the error.
   [[nodiscard]] std::string owner(std::string_view name) {
     const auto found = instances_.find_by_name(name);
     return found ? found->record->id : found.error().message();
@@ -314,7 +314,7 @@ TEST_F(InstancesTest, AllowParallelCallsDuringChanges) {
   EXPECT_EQ(listed(), Ids{std::string{first_id}});
 }
 
-/// More instances than one thread would measure, half of which run, over /proc of our making.
+/// More instances than one thread measures, in a fake /proc. Half of them run.
 class ManyInstances : public ::testing::Test {
  protected:
   static constexpr int count = 500;

@@ -29,7 +29,7 @@ namespace filesystem = std::filesystem;
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20U;
 
-/// After this time a change shows in a file's times, on every file system.
+/// After this time, a change is visible in the file times on every file system.
 constexpr std::time_t settled_after = 4;
 
 MetadataFile metadata_file(const TestHost& host) {
@@ -37,7 +37,7 @@ MetadataFile metadata_file(const TestHost& host) {
           std::string{first_id}};
 }
 
-/// An instance "web" in a data directory of its own.
+/// An instance "web" in its own data directory.
 class MetadataFileTest : public ::testing::Test {
  protected:
   MetadataFileTest() { data().write(record("web")); }
@@ -51,7 +51,7 @@ class MetadataFileTest : public ::testing::Test {
   [[nodiscard]] filesystem::path path() const { return data().metadata(first_id); }
   [[nodiscard]] const TestHost& host() const { return host_; }
 
-  /// The name in the current metadata, or what is wrong with it.
+  /// The name in the current metadata, or the error.
   [[nodiscard]] std::string name() {
     const auto metadata = file_.read();
     return metadata ? (*metadata)->name : metadata.error().message();
@@ -60,7 +60,7 @@ class MetadataFileTest : public ::testing::Test {
   [[nodiscard]] MetadataFile& file() { return file_; }
   void let_file_times_settle() { clock_offset_ += settled_after; }
 
-  /// Nothing good was ever there: only what `make` puts in the place of metadata.json.
+  /// `make` creates something else instead of metadata.json, which was never valid.
   template <class Make>
   void expect_never_shown(Make make) {
     filesystem::remove(path());
@@ -357,7 +357,7 @@ TEST_F(MetadataFileDevice, IsNotOpened) {
   EXPECT_EQ(host.logged_lines(), 1U);
 }
 
-/// Acts as "nobody" while it lives, because root may read everything.
+/// Runs the test as "nobody", because root may read everything.
 class ActAsNobody {
  public:
   ActAsNobody() { EXPECT_EQ(::seteuid(nobody), 0); }

@@ -63,7 +63,7 @@ constexpr std::string_view new_form = R"({
   "Snapshot": {"Deep": {"Id": "x", "Vcpus": -1}, "Vcpus": "many"}
 })";
 
-/// A document with the ID and these further members.
+/// A document with the ID and these additional members.
 std::string with(std::string_view members) {
   return std::string{R"({"Id": "qilviffnqzck2jrim1x6s2b1", )"} + std::string{members} + "}";
 }
@@ -232,7 +232,7 @@ TEST(Metadata, MemoryDoesNotWrapAround) {
 
 TEST(Metadata, APidAboveTheKernelsLimitIsRefused) {
   EXPECT_FALSE(parse_metadata(with(R"("HypervisorPID": 4194305)")));
-  // Would be PID 1 if it were cut to 32 bits.
+  // Truncated to 32 bits, this would be PID 1.
   EXPECT_FALSE(parse_metadata(with(R"("HypervisorPID": 4294967297)")));
 }
 
@@ -338,7 +338,7 @@ TEST(Metadata, EveryTruncatedTextIsRefused) {
 }
 
 TEST(Metadata, AFileOfZerosIsRefused) {
-  // What a file system may show after a crash.
+  // A file system may show this after a crash.
   EXPECT_FALSE(parse_metadata(std::string(4096, '\0')));
   EXPECT_FALSE(parse_metadata(std::string{old_form.substr(0, 100)} + std::string(600, '\0')));
 }
@@ -352,7 +352,7 @@ TEST(Metadata, ExtensionsOfJsonAreRefused) {
 }
 
 TEST(Metadata, AnErrorQuotesNothingOfTheFile) {
-  // Wherever the text is cut, broken or of the wrong type, the secrets around stay where they are.
+  // Wherever the text is truncated, broken or of a wrong type, the error must not contain a secret.
   constexpr std::string_view secret = "hunter2";
   const auto quotes = [](const std::string& text, std::string_view quoted) {
     const auto metadata = parse_metadata(text);
@@ -452,7 +452,8 @@ TEST(MetadataCreatedAt, OutsideTheRangeOfNanosecondsDoesNotWrapAround) {
     return parse_metadata(with(R"("CreatedAt": ")" + text + '"')).value().record.created_at;
   };
   const auto then = created_at("2026-01-02T03:04:05Z");
-  // Go's zero time: older than everything, or unknown and so younger, but no time in between.
+  // Go's zero time must be the oldest or unknown, which is the youngest. It must not be between
+  // other times.
   for (const auto* text : {"0001-01-01T00:00:00Z", "1600-01-01T00:00:00Z"}) {
     EXPECT_TRUE(created_at(text) < created_at("1700-01-01T00:00:00Z") ||
                 created_at(text) == unknown_time)

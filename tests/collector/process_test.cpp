@@ -32,20 +32,20 @@ using collector::Procfs;
 const std::string socket_path = "/var/lib/hypeman/guests/qilviffnqzck2jrim1x6s2b1/ch.sock";
 constexpr auto other_boot = "00000000-0000-4000-8000-000000000000";
 
-/// A real process with the socket's path on its command line.
+/// A real process with the path of the socket on its command line.
 class RealProcess : public ::testing::Test {
  protected:
   [[nodiscard]] const Procfs& procfs() const { return procfs_; }
   [[nodiscard]] ChildProcess& child() { return child_; }
 
-  /// As newer versions of Hypeman record it.
+  /// The record of newer versions of Hypeman.
   [[nodiscard]] ProcessIdentity new_record() const {
     return {.pid = child_.pid(),
             .start_time_ticks = start_time_ticks(child_.pid()),
             .boot_id = current_boot_id(),
             .socket_path = socket_path};
   }
-  /// As older versions do.
+  /// The record of older versions.
   [[nodiscard]] ProcessIdentity old_record() const {
     return {.pid = child_.pid(), .socket_path = socket_path};
   }
@@ -142,7 +142,7 @@ TEST_F(RealProcess, OpenFilesShowNothingAfterItsDeath) {
   EXPECT_EQ(error_of(process->read_statm()), ESRCH);
 }
 
-/// A process of a PID of our choice, which waits until it is killed.
+/// A process with a given PID, which waits until it is killed.
 class ProcessWithPid {
  public:
   explicit ProcessWithPid(pid_t pid) {
@@ -190,7 +190,7 @@ TEST_F(ReusedPid, IsNeverReported) {
 
   hypervisor.send_signal(SIGKILL);
   ASSERT_TRUE(hypervisor.wait(std::chrono::seconds{10}));
-  std::this_thread::sleep_for(std::chrono::milliseconds{50});  // start times count in ticks
+  std::this_thread::sleep_for(std::chrono::milliseconds{50});  // start times are counted in ticks
   const ProcessWithPid stranger{pid};
   ASSERT_EQ(stranger.pid(), pid);
 
@@ -200,7 +200,7 @@ TEST_F(ReusedPid, IsNeverReported) {
   EXPECT_EQ(error_of(Process::open(procfs, old_record)), ESRCH);
 }
 
-/// Processes in a directory of the shape of /proc.
+/// Processes in a directory with the layout of /proc.
 class FakedProcess : public ::testing::Test {
  protected:
   FakedProcess() { proc_.write(process()); }

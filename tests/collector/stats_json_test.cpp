@@ -28,7 +28,7 @@ std::string without_padding(const Sample& sample) {
   return std::regex_replace(stats_json(sample), std::regex{" +\n"}, "\n");
 }
 
-/// The name as a JSON reader gets it out of stats.json.
+/// The name that a JSON parser reads from stats.json.
 std::string name_through_json(const std::string& name) {
   auto record = documented_record();
   record.name = name;

@@ -45,7 +45,7 @@ std::string row(std::initializer_list<std::string_view> cells) {
   return text + "\n";
 }
 
-/// What hypeman-stats(5) says of a statistic.
+/// The entry of a statistic in hypeman-stats(5).
 std::string manual_entry(const Statistic& statistic) {
   std::string text = ".It Pa " + std::string{statistic.name} + "\n";
   if (!statistic.unit.empty()) {

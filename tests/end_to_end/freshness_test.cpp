@@ -107,7 +107,7 @@ TEST_F(Freshness, NextReadShowsAStopAndARestart) {
 
 TEST_F(Freshness, NextReadShowsMetadataWrittenInPlace) {
   const StatsMount mount{data.path()};
-  // Equal lengths, many within one tick of the file system's clock.
+  // The texts have the same length. Many writes are within one tick of the file system's clock.
   for (int round = 0; round < 200; ++round) {
     const auto vcpus = 10U + static_cast<unsigned>(round % 80);
     data.write_in_place(id, metadata_json({.id = id, .vcpus = vcpus}));
@@ -191,7 +191,7 @@ TEST_F(Freshness, ReopenAndFstatShowChanges) {
   record.network_enabled = true;
   data.write(record);
   const StatsMount mount{data.path()};
-  // As Python's open().read() does it, as fast as it can, while the number gains digits.
+  // Like Python's open().read(), as fast as possible, while the number gets more digits.
   const auto read_again = [&] {
     const auto fd = open_file(mount / id / "network_tx_bytes");
     struct stat status {};

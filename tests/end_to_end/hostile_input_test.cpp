@@ -19,7 +19,7 @@ namespace {
 constexpr auto good_id = "qilviffnqzck2jrim1x6s2b1";
 constexpr auto bad_id = "badinstancebadinstance01";
 
-/// A good instance beside something bad: the good one stays readable, the daemon alive.
+/// A good instance and a bad one. The good one must stay readable and the daemon must stay alive.
 class HostileInput : public EndToEndTest {
  protected:
   void SetUp() override {
@@ -44,7 +44,7 @@ class HostileInput : public EndToEndTest {
     expect_only_the_good_one();
   }
 
-  /// The record of the bad instance with one value replaced by other JSON.
+  /// The record of the bad instance, with one value replaced by other JSON.
   static std::string with(const std::string& key, const std::string& value) {
     auto text = metadata_json({.id = bad_id, .name = "bad"});
     const auto line = "\n  \"" + key + "\": ";  // of the outermost object, not of Env
@@ -91,7 +91,7 @@ TEST_F(HostileInput, DeepNesting) {
   const std::size_t depth = 400000;
   expect_rejected(with("Image", std::string(depth, '[')));
   expect_rejected(with("Name", std::string(depth, '[') + std::string(depth, ']')));
-  // Well-formed, and none of our business.
+  // Well-formed, and in a key that the daemon does not use.
   data.write_text(bad_id, with("Image", std::string(depth, '[') + std::string(depth, ']')));
   EXPECT_EQ(mount->value(bad_id, "allocated_vcpus"), "2");
   EXPECT_EQ(mount->value(good_id, "allocated_vcpus"), "2");

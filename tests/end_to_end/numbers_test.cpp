@@ -26,7 +26,7 @@ class Numbers : public EndToEndTest {
   DataDirectory data;
 };
 
-/// Counts resident and total bytes of a process as /proc/<pid>/statm has them now.
+/// Reads the resident and total bytes of a process from /proc/<pid>/statm.
 struct Memory {
   unsigned long long total = 0;
   unsigned long long resident = 0;
@@ -131,7 +131,7 @@ TEST_F(Numbers, StatsJsonIsTheDocumentedObject) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : json.items()) {
     keys.push_back(key);
-    // Numbers by their value: of two shortest decimals, printers choose differently.
+    // Compares numbers by value, because a number can have two shortest decimals.
     const auto text = mount.value(id, key);
     EXPECT_EQ(
         value.is_string() ? nlohmann::ordered_json(text) : nlohmann::ordered_json::parse(text),

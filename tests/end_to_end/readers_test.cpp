@@ -24,8 +24,8 @@ namespace {
 
 const std::string id = own_instance_id('q');
 
-/// Programs of all kinds, run by somebody without any rights, over an instance that runs but stands
-/// still, so that each of them has to deliver the same bytes.
+/// Many programs, run by an unprivileged user. The instance runs but its numbers do not change, so
+/// all programs must read the same bytes.
 class Readers : public EndToEndTest {
  protected:
   void SetUp() override {
@@ -43,7 +43,7 @@ class Readers : public EndToEndTest {
     ASSERT_GT(json.size(), 300U);
   }
 
-  /// Runs a shell command in the tree, as nobody, with a directory to write to in $OUT.
+  /// Runs a shell command as "nobody" in the tree. The command can write to the directory $OUT.
   [[nodiscard]] CommandResult shell(const std::string& command) const {
     auto options = as_unprivileged_user();
     options.working_directory = mount->path();
@@ -64,7 +64,7 @@ class Readers : public EndToEndTest {
     EXPECT_EQ(result.out, out) << command;
   }
 
-  /// The command fails with the kernel's word for EROFS.
+  /// The command fails with the message of EROFS.
   void expect_read_only(const std::string& command) const {
     const auto result = shell(command);
     EXPECT_FALSE(result.status.success()) << command;

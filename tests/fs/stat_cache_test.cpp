@@ -18,19 +18,19 @@ using fs::StatCache;
 constexpr pid_t reader = 1234;
 constexpr Inode inode = 0xabc0;
 
-/// A content whose sample was taken so long ago.
+/// A content whose sample has this age.
 Content content(const std::string& text, std::chrono::milliseconds age = {}) {
   return {.text = text, .time = std::chrono::system_clock::now() - age};
 }
 
-/// The text that is taken; nothing if nothing is.
+/// The text that take() returns, or nothing.
 std::optional<std::string> taken(StatCache& cache, pid_t who = reader, Inode where = inode) {
   const auto found = cache.take(who, where);
   return found ? std::optional{found->text} : std::nullopt;
 }
 
-/// Whether what `remember` remembers can be taken by `take`: at once, but on a busy machine it
-/// may take several attempts to be fast enough.
+/// Whether `take` returns the content that `remember` keeps. Tries several times, because a busy
+/// machine may be too slow.
 template <class Remember, class Take>
 bool is_taken(Remember remember, Take take) {
   return eventually([&] {

@@ -27,7 +27,7 @@ constexpr Inode root = 1;
 constexpr pid_t reader = 1234;
 constexpr auto interface = "hype-qilviffn";
 
-/// A tree with one running VM, over /proc and /sys of our making, without a mount.
+/// A tree with one running VM in a fake /proc and /sys, without a mount.
 class TreeTest : public ::testing::Test {
  protected:
   TreeTest() {
@@ -46,7 +46,7 @@ class TreeTest : public ::testing::Test {
             .boot_id = std::string{FakeProc::boot_id}};
   }
 
-  /// The inode of a path, by one look-up a component.
+  /// The inode of a path, found with one look-up per component.
   [[nodiscard]] Result<Inode> look_up(const std::filesystem::path& path) {
     Inode inode = root;
     for (const auto& component : path) {
@@ -63,7 +63,7 @@ class TreeTest : public ::testing::Test {
     return std::filesystem::path{first_id} / name;
   }
 
-  /// The content of a file, or what open or read say.
+  /// The content of a file, or the error of open or read.
   [[nodiscard]] std::string content(const std::filesystem::path& path) {
     const auto opened = look_up(path).and_then([&](Inode found) { return tree_.open(found); });
     if (!opened) {
@@ -82,7 +82,7 @@ class TreeTest : public ::testing::Test {
     return names;
   }
 
-  /// Makes every kernel file of the VM unreadable: who samples now gets an error.
+  /// Makes every kernel file of the VM unreadable, so that a new sample is an error.
   void break_kernel_files() {
     proc_.remove(FakeProcess{}.pid);
     write_over(proc_.process(FakeProcess{}.pid) / "stat", "nonsense\n");

@@ -1,5 +1,5 @@
-// Peers that are slow, many, endless or silent: others are served meanwhile, and when they are
-// gone, so is what they cost.
+// Clients that are slow, numerous, endless or silent. The bridge must serve other clients
+// meanwhile, and must free all resources afterwards.
 
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool memory_is_given_back = false;  // sanitizers keep what is freed
+constexpr bool memory_is_given_back = false;  // sanitizers keep freed memory
 #else
 constexpr bool memory_is_given_back = true;
 #endif
@@ -41,8 +41,8 @@ class HostileClientTest : public BridgeTest {
     return {"--request-timeout", std::to_string(time_limit.count())};
   }
 
-  /// A client that has done nothing wrong, on a new connection, does not wait until the time limit
-  /// ends the requests of others.
+  /// A correct client on a new connection must get its reply before the requests of the others time
+  /// out.
   void expect_served_meanwhile() {
     const auto begin = Clock::now();
     expect_stats(get(stats_path(web_id)), web_id);
@@ -57,7 +57,7 @@ class HostileClientTest : public BridgeTest {
   }
 
   void expect_costs_as_noted() {
-    constexpr std::size_t slack = std::size_t{8} << 20;  // what an allocator keeps at hand
+    constexpr std::size_t slack = std::size_t{8} << 20;  // free memory that the allocator keeps
     EXPECT_TRUE(eventually([&] { return bridge().open_descriptors() <= descriptors_; }))
         << bridge().open_descriptors() << " descriptors, formerly " << descriptors_;
     if (memory_is_given_back) {
@@ -76,7 +76,7 @@ class HostileClientTest : public BridgeTest {
 
  private:
   std::size_t connections_of_others() {
-    // Every earlier connection has been noticed as closed once the count no longer falls.
+    // When the count no longer falls, the bridge has closed all earlier connections.
     const std::size_t before = bridge().open_descriptors();
     std::this_thread::sleep_for(50ms);
     return before - bridge().open_descriptors();
@@ -118,7 +118,7 @@ TEST_P(HostileClientTest, ThousandsOfIdleConnectionsDoNotDelayOthers) {
   {
     auto idle = connect(2500);
     for (std::size_t i = 0; i < idle.size(); i += 2) {
-      idle[i].send("GET ");  // every other one has begun, and goes no further
+      idle[i].send("GET ");  // every second client has sent the beginning of a request
     }
     expect_served_meanwhile();
     expect_stats(idle[1].get(stats_path(web_id), good_key()), web_id);
@@ -212,13 +212,13 @@ TEST_P(HostileClientTest, ConnectionsOfPeersThatNeverReadAreClosed) {
   {
     auto deaf = connect(20);
     constexpr timeval moment{0, 100'000};
-    constexpr int little = 16384;  // so that it takes few requests to fill what is in between
+    constexpr int little = 16384;  // so that a few requests fill the buffers
     std::string requests;
     for (int i = 0; i < 200; ++i) {
       requests += request_for(stats_path(web_id));
     }
     for (HttpClient& client : deaf) {
-      // As much as fits until the bridge takes no more, because it cannot get rid of its answers.
+      // Sends until the bridge receives no more, because it cannot send its responses.
       ::setsockopt(client.fd(), SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof(moment));
       ::setsockopt(client.fd(), SOL_SOCKET, SO_SNDBUF, &little, sizeof(little));
       ::setsockopt(client.fd(), SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
@@ -234,7 +234,7 @@ TEST_P(HostileClientTest, ConnectionsOfPeersThatNeverReadAreClosed) {
 
 INSTANTIATE_TEST_SUITE_P(Trees, HostileClientTest, ::testing::ValuesIn(served_trees()), name_of);
 
-/// A FUSE mount over the tree whose daemon never answers, until it dies.
+/// A FUSE mount on the tree. Its daemon never answers.
 class HungMount {
  public:
   explicit HungMount(std::filesystem::path at)
@@ -300,7 +300,7 @@ TEST_P(HungMountTest, DoesNotDelayOtherRequests) {
 }
 
 TEST_P(HungMountTest, DoesNotPreventTheBridgeFromStopping) {
-  // At its end, LeakSanitizer stops all threads, and one that hangs in the kernel does not stop.
+  // LeakSanitizer stops all threads at exit, but it cannot stop a thread that hangs in the kernel.
   ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
   start({"--request-timeout", "2"});
   ::unsetenv("ASAN_OPTIONS");

@@ -1,4 +1,4 @@
-// HTTP itself: methods, framing, kept-alive connections.
+// The HTTP protocol: methods, framing, persistent connections.
 
 #include "tests/httpbridge/support/bridge_test.hpp"
 

@@ -1,4 +1,4 @@
-// Who may see statistics: hypeman.md's tables of refusals and of keys, over a real socket.
+// Who may read statistics: the tables of keys and errors in hypeman.md, over a real socket.
 
 #include <sys/stat.h>
 

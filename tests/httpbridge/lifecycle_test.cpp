@@ -1,4 +1,4 @@
-// From the command line to the exit status: where it listens, how it starts, reloads and stops.
+// From the command line to the exit status: addresses, start, reload and stop.
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-// hypeman.md's table of answers, over a real socket.
+// The table of responses in hypeman.md, over a real socket.
 
 #include <sys/stat.h>
 
@@ -173,7 +173,7 @@ TEST_P(LookUpTest, StartsBeforeTheTreeExists) {
 
 INSTANTIATE_TEST_SUITE_P(Trees, LookUpTest, ::testing::ValuesIn(served_trees()), name_of);
 
-/// What no daemon of ours would put into the tree.
+/// A tree with content that hypeman-statsfs never shows.
 class ForeignTreeTest : public LookUpTest {};
 
 TEST_P(ForeignTreeTest, LinksOutOfTheTreeAreNotFollowed) {

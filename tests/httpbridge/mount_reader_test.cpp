@@ -15,8 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::write_file;
 
-/// What a tree that nobody should trust could hold. What a good one holds, the end-to-end tests
-/// show.
+/// Reads untrusted trees. The end-to-end tests read valid trees.
 class MountReaderTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -126,7 +125,7 @@ TEST_F(MountReaderTest, DistinguishesAMissingTreeFromAMissingInstance) {
   expect_failure("absent1", ReadError::not_found);
   fs::rename(root(), root().string() + "-away");
   expect_failure("good1", ReadError::unavailable);
-  fs::create_directory(root());  // as a mount point is without its mount
+  fs::create_directory(root());  // like a mountpoint without its mount
   expect_failure("good1", ReadError::unavailable);
   fs::remove(root());
   write_file(root(), "no directory");

@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A pool whose reads happen when the test lets them.
+/// A pool whose reads wait until the test allows them.
 class ReadPoolTest : public ::testing::Test {
  protected:
   struct Gate {
@@ -22,7 +22,7 @@ class ReadPoolTest : public ::testing::Test {
     std::atomic<int> reads = 0;
   };
 
-  // Lets the pool's threads end.
+  // Allows the pool's threads to end.
   void TearDown() override { gate_->may_end.release(100); }
 
   static Route stats_of(const std::string& id) { return {RouteKind::instance_stats, id}; }
@@ -90,7 +90,7 @@ TEST_F(ReadPoolTest, AHangingReadDoesNotDelayOtherReads) {
   ask("b");
   turn();
   gate_->begun.acquire();
-  gate_->may_end.release(2);  // which of the two ends first is open; neither waits for the other
+  gate_->may_end.release(2);  // either can end first; neither waits for the other
   await_answers(2);
 }
 
@@ -107,7 +107,7 @@ TEST_F(ReadPoolTest, FailsAfterTheTimeoutAndThenAtOnce) {
   turn();
   EXPECT_EQ(answers_.size(), 3U);
   EXPECT_EQ(answers_.back(), "failed");
-  // Once the read ends, everything is as before.
+  // After the read has ended, the pool works as before.
   gate_->may_end.release();
   while (answers_.back() == "failed") {
     loop_.run_one_for(10ms);

@@ -23,7 +23,7 @@ namespace {
 const std::string id = own_instance_id('q');
 const std::string other_id = own_instance_id('t');
 
-/// The lines of an exposition that are samples of our families.
+/// The lines of an exposition that are samples of the metrics of hypeman-statsfs.
 std::set<std::string> series(const std::string& exposition) {
   std::set<std::string> lines;
   std::istringstream stream{exposition};
@@ -37,7 +37,7 @@ std::set<std::string> series(const std::string& exposition) {
 
 class MetricsFile : public EndToEndTest {
  protected:
-  /// An instance that runs as the one stand-in, which all may share.
+  /// A running instance. All instances share one stand-in process.
   void write_running(const std::string& instance, const std::string& name, bool network = false) {
     auto record = running_record(instance, process.pid(), data.socket(id));
     record.name = name;
@@ -57,7 +57,8 @@ class MetricsFile : public EndToEndTest {
     return result.text;
   }
 
-  /// A node_exporter whose textfile collector takes that directory serves what the mount holds.
+  /// A node_exporter whose textfile collector reads the directory must serve the metrics of the
+  /// mount.
   static void expect_node_exporter_serves(const std::filesystem::path& directory,
                                           const StatsMount& mount) {
     const auto address = free_address();

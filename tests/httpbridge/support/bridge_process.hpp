@@ -13,11 +13,11 @@
 
 namespace hypeman::httpbridge::testing {
 
-/// The real program as a child process; its standard error goes to a file. A child that still runs
-/// at the end is stopped with SIGTERM, and the test fails unless it then exits with 0.
+/// The real program as a child process. Its standard error goes to a file. The destructor stops a
+/// running child with SIGTERM. The test fails if the exit status is not 0.
 class BridgeProcess {
  public:
-  /// Starts it; `activated`, if given, is passed to it as systemd passes a listening socket.
+  /// Starts the program. Passes the socket `activated`, if given, in the same way as systemd.
   explicit BridgeProcess(const std::vector<std::string>& arguments, UniqueFd activated = {});
   ~BridgeProcess();
   BridgeProcess(const BridgeProcess&) = delete;
@@ -25,15 +25,16 @@ class BridgeProcess {
   BridgeProcess(BridgeProcess&&) = delete;
   BridgeProcess& operator=(BridgeProcess&&) = delete;
 
-  /// Where it listens, by its log; waits until it does. Fails the test and returns "" if it ends.
+  /// Waits until the program listens, and returns the address from its log. If the program ends,
+  /// the test fails and this returns "".
   [[nodiscard]] std::string address(std::size_t which = 0);
 
   void signal(int number) const;
 
-  /// Waits for the end; the exit status, or 128 + the signal that killed it.
+  /// Waits until the program ends. Returns the exit status, or 128 + the number of the signal.
   int wait();
 
-  /// Whether the log comes to hold `text` within ten seconds.
+  /// Whether the log contains `text` within ten seconds.
   [[nodiscard]] bool logs(std::string_view text) const;
   [[nodiscard]] std::string log() const;
 

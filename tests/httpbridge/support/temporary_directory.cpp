@@ -23,7 +23,8 @@ TemporaryDirectory::~TemporaryDirectory() {
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text) {
-  // A new file under the old name, as Hypeman and editors do it: nobody reads half of it.
+  // Replaces the file by a rename, as Hypeman and editors do, so that nobody reads an incomplete
+  // file.
   const std::filesystem::path draft = path.string() + ".new";
   std::ofstream{draft, std::ios::binary} << text;
   std::filesystem::rename(draft, path);
