@@ -19,7 +19,7 @@ namespace hypeman::collector {
 /// Several threads can measure at the same time.
 class Instance {
  public:
-  /// `host` outlives this object. `id` satisfies is_instance_id().
+  /// `host` must outlive this object. `id` satisfies is_instance_id().
   Instance(const Host& host, std::string id);
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;

@@ -12,7 +12,7 @@ namespace hypeman::collector {
 struct ProcPidStat {
   char state = '?';                    ///< [3] R, S, D, T, Z, X, …
   std::uint64_t user_ticks = 0;        ///< [14] utime, all threads, children excluded
-  std::uint64_t system_ticks = 0;      ///< [15] stime, likewise
+  std::uint64_t system_ticks = 0;      ///< [15] stime, the same
   std::uint64_t start_time_ticks = 0;  ///< [22] starttime, since boot
 
   /// False for a zombie or a dead process, whose numbers must not be used.

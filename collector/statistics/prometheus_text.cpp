@@ -32,7 +32,7 @@ void append_label_value(std::string_view text, std::string& out) {
   }
 }
 
-/// The labels of every series of a VM. The ID alone makes a series unique, whatever the names are.
+/// The labels of every series of a VM. Series differ by the ID even if the names are equal.
 std::string labels_of(const VmRecord& record) {
   std::string labels{"{instance_id=\""};
   append_label_value(record.id, labels);

@@ -133,7 +133,8 @@ Attributes Tree::base_attributes(Inode inode, mode_t mode) const {
 }
 
 Attributes Tree::directory_attributes(Inode inode) const {
-  const mode_t search = (access_.file_mode & 0444U) >> 2U;  // who may read may search
+  const mode_t search =
+      (access_.file_mode & 0444U) >> 2U;  // search permission like read permission
   return base_attributes(inode, S_IFDIR | access_.file_mode | search);
 }
 
