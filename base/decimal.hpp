@@ -8,7 +8,8 @@
 
 namespace hypeman {
 
-/// All of `text` as a decimal number. Nothing if it holds anything else or does not fit.
+/// Parses the whole of `text` as a decimal number. Returns nothing if `text` holds anything else or
+/// the number does not fit.
 template <std::integral T>
 [[nodiscard]] std::optional<T> parse_decimal(std::string_view text) {
   T value{};

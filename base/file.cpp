@@ -48,7 +48,7 @@ Result<UniqueFd> open_kernel_file(int directory, const char* path) {
 }
 
 Result<UniqueFd> open_beneath(int directory, const char* path, int flags) {
-  // openat2(2) refuses O_NONBLOCK and O_NOCTTY beside O_PATH, which opens nothing that could block.
+  // openat2(2) does not allow O_NONBLOCK and O_NOCTTY together with O_PATH. O_PATH never blocks.
   const int no_wait = (flags & O_PATH) == 0 ? O_NONBLOCK | O_NOCTTY : 0;
   struct open_how how {};
   how.flags = static_cast<std::uint64_t>(flags | no_wait | O_NOFOLLOW | O_CLOEXEC);

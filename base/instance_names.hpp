@@ -2,8 +2,8 @@
 
 #include <string_view>
 
-/// The grammar of Hypeman's instance IDs and names. A path of the mount or of an HTTP request that
-/// does not match it cannot name an instance.
+/// The grammar of Hypeman's instance IDs and names. No instance has an ID or a name that does not
+/// match it.
 namespace hypeman {
 
 /// A CUID2: `[a-z][a-z0-9]*`, 2 to 32 characters.

@@ -16,8 +16,8 @@ namespace hypeman {
 [[nodiscard]] std::shared_ptr<spdlog::logger> stderr_logger(
     const std::string& name, std::unique_ptr<spdlog::formatter> formatter);
 
-/// Text from outside for one log line: backslashes and bytes that are not printable ASCII become
-/// `\xNN`; cut after 256 bytes.
+/// Makes untrusted text safe for one log line. Backslashes and bytes that are not printable ASCII
+/// become `\xNN`. The text is cut after 256 bytes.
 [[nodiscard]] std::string printable(std::string_view text);
 
 }  // namespace hypeman

@@ -9,12 +9,13 @@
 
 namespace hypeman::collector {
 
-/// What is recorded of a VM, whatever recorded it. A value; it does not say that the process lives.
+/// The recorded data of a VM, in a form that does not depend on its source. The process may have
+/// ended.
 struct VmRecord {
   using CreationTime = std::chrono::sys_time<std::chrono::microseconds>;
 
   std::string id = {};
-  std::string name = {};  ///< any UTF-8 of at most 255 bytes
+  std::string name = {};  ///< any UTF-8 text, at most 255 bytes
   std::uint64_t allocated_memory_bytes = 0;
   std::uint64_t allocated_vcpus = 0;
   std::string tap = {};                           ///< its network interface; empty: none

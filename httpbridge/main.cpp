@@ -1,8 +1,6 @@
 // hypeman-stats-bridge: parses the options, loads the keys, opens the sockets and serves. Startup
 // errors become one log line and an exit status here.
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <csignal>
 #include <cstddef>
@@ -19,6 +17,7 @@
 #include <spdlog/spdlog.h>
 #include <sysexits.h>
 
+#include "base/descriptor_limit.hpp"
 #include "base/logging.hpp"
 #include "httpbridge/auth/key_files.hpp"
 #include "httpbridge/http/server.hpp"
@@ -39,14 +38,8 @@ struct DescriptorLimits {
 DescriptorLimits divide_descriptors(std::size_t max_connections) {
   constexpr std::size_t max_cached_files = 1024;
   constexpr std::size_t reserve = 64;  // listeners, epoll, reads in progress
-  constexpr rlim_t assumed_minimum = 256;
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-    // The soft limit protects programs that use select(2). This program does not.
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-  }
-  const auto available = static_cast<std::size_t>(std::max(limit.rlim_cur, assumed_minimum));
+  constexpr std::size_t assumed_minimum = 256;
+  const auto available = std::max(hypeman::raise_descriptor_limit(), assumed_minimum);
   const std::size_t cached_files = std::min(max_cached_files, available / 4);
   const std::size_t connections = std::min(max_connections, available - cached_files - reserve);
   if (connections < max_connections) {

@@ -19,7 +19,6 @@ tl::unexpected<StartupError> usage_error(const std::string& message) {
 
 tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc,
                                                                         const char* const* argv) {
-  constexpr long max_seconds = 3600;
   constexpr std::size_t max_connections = 1'000'000;
   Options options;
   options.listen = {"127.0.0.1:8080"};
@@ -27,9 +26,8 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
   long idle_timeout = options.idle_timeout.count();
   bool no_access_log = false;
 
-  CLI::App app{
-      "Serves the statistics that hypeman-statsfs mounts over HTTP, at the path of Hypeman's API.",
-      "hypeman-stats-bridge"};
+  CLI::App app{"Serves the files of hypeman-statsfs over HTTP, at the path of Hypeman's API.",
+               "hypeman-stats-bridge"};
   app.set_version_flag("--version", fmt::format("hypeman-stats-bridge {}", version));
   app.add_option("--stats-dir", options.stats_dir, "The directory where hypeman-statsfs is mounted")
       ->type_name("DIR")
@@ -42,21 +40,16 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
       ->expected(1)
       ->take_all()
       ->capture_default_str();
-  app.add_option("--jwt-secret-file", options.keys.jwt_secret_files,
-                 "File that contains Hypeman's JWT secret. API keys of Hypeman are then accepted")
-      ->type_name("FILE")
-      ->expected(1)
-      ->take_all();
-  app.add_option("--hypeman-config", options.keys.hypeman_configs,
-                 "Hypeman's config.yaml. Its jwt_secret is used as the JWT secret")
-      ->type_name("FILE")
-      ->expected(1)
-      ->take_all();
-  app.add_option("--token-file", options.keys.token_files,
-                 "File with one token per line. A token gives read access to statistics only")
-      ->type_name("FILE")
-      ->expected(1)
-      ->take_all();
+  const auto add_key_option = [&app](const char* name, std::vector<std::string>& files,
+                                     const char* description) {
+    app.add_option(name, files, description)->type_name("FILE")->expected(1)->take_all();
+  };
+  add_key_option("--jwt-secret-file", options.keys.jwt_secret_files,
+                 "File that contains Hypeman's JWT secret. API keys of Hypeman are then accepted");
+  add_key_option("--hypeman-config", options.keys.hypeman_configs,
+                 "Hypeman's config.yaml. Its jwt_secret is used as the JWT secret");
+  add_key_option("--token-file", options.keys.token_files,
+                 "File with one token per line. A token gives read access to statistics only");
   app.add_flag("--no-auth", options.no_auth,
                "Require no key. Allowed on loopback addresses and unix sockets only");
   app.add_flag("--no-access-log", no_access_log, "Do not log requests");
@@ -67,16 +60,18 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
       ->type_name("N")
       ->check(CLI::Range(std::size_t{1}, max_connections))
       ->capture_default_str();
-  app.add_option("--request-timeout", request_timeout,
-                 "Time limit for each of three steps: receive a request, read the statistics, send "
-                 "the response")
-      ->type_name("SECONDS")
-      ->check(CLI::Range(1L, max_seconds))
-      ->capture_default_str();
-  app.add_option("--idle-timeout", idle_timeout, "Time limit for a connection without a request")
-      ->type_name("SECONDS")
-      ->check(CLI::Range(1L, max_seconds))
-      ->capture_default_str();
+  const auto add_timeout_option = [&app](const char* name, long& seconds, const char* description) {
+    constexpr long max_seconds = 3600;
+    app.add_option(name, seconds, description)
+        ->type_name("SECONDS")
+        ->check(CLI::Range(1L, max_seconds))
+        ->capture_default_str();
+  };
+  add_timeout_option("--request-timeout", request_timeout,
+                     "Time limit for each of three steps: receive a request, read the statistics, "
+                     "send the response");
+  add_timeout_option("--idle-timeout", idle_timeout,
+                     "Time limit for a connection without a request");
 
   try {
     app.parse(argc, argv);

@@ -7,17 +7,18 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
-/// guests/ of Hypeman's data directory: one directory an instance, and what a fork leaves there.
-/// `data_dir` is a descriptor of the data directory. All functions are thread-safe.
+/// guests/ of Hypeman's data directory. It holds one directory for each instance, and for a moment
+/// the directories that a fork renames. `data_dir` is a descriptor of the data directory. All
+/// functions are thread-safe.
 namespace hypeman::collector {
 
 /// A directory that may belong to an instance.
 struct GuestDirectory {
   std::string id;
-  bool is_directory = false;  ///< the listing says so; else it may also be a symlink
+  bool is_directory = false;  ///< false: unknown; it may be a symlink
 };
 
-/// Opens guests/. It may be a symlink: that is the operator's choice.
+/// Opens guests/. Follows a symlink: the operator may keep the guests in another place.
 [[nodiscard]] Result<UniqueFd> open_guests(int data_dir);
 
 /// All directories of guests/ that are named like an instance, sorted by ID. Empty if there is no
@@ -28,8 +29,8 @@ struct GuestDirectory {
 [[nodiscard]] std::string guest_path(std::string_view id);
 
 /// Whether a Firecracker fork has renamed the instance's directory for a moment
-/// (guests/<id>.fork-bak.<nanoseconds>). True as well if guests/ cannot be listed: that is no proof
-/// of a deletion.
+/// (guests/<id>.fork-bak.<nanoseconds>). Also true if guests/ cannot be listed, because then nobody
+/// knows whether the instance was deleted.
 [[nodiscard]] bool is_renamed_for_fork(int data_dir, std::string_view id);
 
 }  // namespace hypeman::collector

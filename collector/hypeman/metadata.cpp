@@ -172,7 +172,7 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
     return false;
   }
 
-  /// Call it after the whole text was parsed.
+  /// Call this after the whole text has been parsed.
   tl::expected<Metadata, std::string> finish() {
     auto& [metadata, process, network_enabled, size, hotplug_size] = draft_;
     auto& record = metadata.record;
@@ -224,7 +224,7 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
 }  // namespace
 
 tl::expected<Metadata, std::string> parse_metadata(std::string_view text) {
-  // The library would stop at a NUL.
+  // The library ignores everything after a NUL.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
     return tl::unexpected{"not valid JSON at byte " + std::to_string(nul + 1)};
   }

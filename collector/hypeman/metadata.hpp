@@ -9,8 +9,8 @@
 
 namespace hypeman::collector {
 
-/// What this program uses of guests/<id>/metadata.json. The file also holds secrets, so no other
-/// key is kept. A record takes its fields from these keys: id: Id; name: Name;
+/// The parts of guests/<id>/metadata.json that this program uses. The file also holds secrets, so
+/// no other key is kept. The fields of a record and their keys: id: Id; name: Name;
 /// allocated_memory_bytes: Size + HotplugSize; allocated_vcpus: Vcpus; tap: NetworkEnabled and Id;
 /// process: HypervisorPID, HypervisorStartTime, HypervisorBootID, SocketPath; created_at:
 /// CreatedAt.
@@ -22,8 +22,9 @@ struct Metadata {
 };
 
 /// Parses the metadata of any version of Hypeman. The error is one line and quotes nothing of the
-/// text. Only Id is required. Unknown keys are skipped, whatever JSON they hold; a number that no
-/// double can hold is not JSON. Absent keys and null keep the default, as in Hypeman's own decoder.
+/// text. Only Id is required. Unknown keys are skipped with any JSON value. A number that is too
+/// large for a double is an error. Absent keys and null keep the default, as in Hypeman's own
+/// decoder.
 [[nodiscard]] tl::expected<Metadata, std::string> parse_metadata(std::string_view text);
 
 /// The name that Hypeman gives the TAP of an instance.

@@ -20,9 +20,9 @@ namespace {
 constexpr std::size_t max_metadata_bytes = std::size_t{1} << 20;
 constexpr auto file_name = "/metadata.json";
 
-/// ELOOP if `path` is a symlink, 0 if it is something else, otherwise why that is unknown. A
-/// symlink may lead to a file system that does not answer, so nothing may follow it, not even
-/// stat(2). readlink(2) is the cheapest call that tells.
+/// Returns ELOOP if `path` is a symlink, and 0 if it is something else. Any other errno means that
+/// this is unknown. A symlink may lead to a file system that hangs, so no call may follow it, not
+/// even stat(2). readlink(2) is the cheapest call for this check.
 int symlink_error(int directory, const std::string& path) {
   char target = 0;
   if (::readlinkat(directory, path.c_str(), &target, sizeof target) >= 0) {
@@ -82,7 +82,7 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::read(bool known_directory)
     return absent();
   }
   if (error == 0 && !S_ISREG(status.st_mode)) {
-    // It is not even opened: opening a device may already have an effect.
+    // Does not open the file, because the open itself may have an effect on a device.
     set_signature(status);
     log_once("is not a regular file");
     return last_good();
@@ -90,8 +90,8 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::read(bool known_directory)
   return reload();
 }
 
-/// File times are as coarse as a timer tick, on some file systems two seconds. A file that has just
-/// been written may be written again without a visible change.
+/// File times have the resolution of a timer tick, or of two seconds on some file systems. If a
+/// file has just been written, another write may not change its times.
 void MetadataFile::set_signature(const struct stat& status) {
   constexpr std::time_t coarsest_file_time = 2;
   signature_ = signature_of(status);
@@ -133,7 +133,7 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::reload() {
     log_once(reading->metadata.error());
   } else if (auto& metadata = *reading->metadata; metadata.record.id == id_) {
     pending_delete_ = metadata.pending_delete;
-    // An equal record stays the same object: others compare the pointer.
+    // Keeps the old object if the record is equal, because others compare the pointers.
     if (record_ == nullptr || *record_ != metadata.record) {
       record_ = std::make_shared<const VmRecord>(std::move(metadata.record));
     }

@@ -18,7 +18,7 @@
 
 namespace hypeman::collector {
 
-/// The wall clock in whole seconds; the kernel's by default. Tests use another one.
+/// The wall clock in whole seconds. Tests replace the kernel's clock.
 using SecondsClock = std::function<std::time_t()>;
 [[nodiscard]] std::time_t seconds_now();
 
@@ -26,21 +26,21 @@ using SecondsClock = std::function<std::time_t()>;
 /// has changed. Thread-safe.
 class MetadataFile {
  public:
-  /// `data_dir` is a descriptor of the data directory; it, the logger and the clock outlive this
-  /// object. `id` satisfies is_instance_id().
+  /// `data_dir` is a descriptor of the data directory. The descriptor, the logger and the clock
+  /// must outlive this object. `id` satisfies is_instance_id().
   MetadataFile(int data_dir, spdlog::logger& logger, const SecondsClock& clock, std::string id);
 
-  /// What the file says now, or if it is broken, what it said last. `known_directory`: the caller
-  /// has just listed guests/ and saw a directory, not a symlink; this saves a system call.
-  /// ENOENT: there is no such instance directory. EBADMSG: the directory is not an instance: its
-  /// file was never good, is another instance's, or is marked for deletion. Anything else: the file
-  /// cannot be read.
+  /// Returns the record in the file. If the file is broken now, returns its last good record.
+  /// `known_directory` saves a system call: the caller has just listed guests/ and saw that this is
+  /// a directory, not a symlink. ENOENT: there is no such directory. EBADMSG: the directory is not
+  /// an instance. Its file was never good, belongs to another instance, or is marked for deletion.
+  /// Any other error: the file cannot be read.
   [[nodiscard]] Result<std::shared_ptr<const VmRecord>> read(bool known_directory = false);
 
   [[nodiscard]] const std::string& id() const { return id_; }
 
  private:
-  /// Device, inode, size, times of modification and change: what differs when the content does.
+  /// Device, inode, size, and times of modification and change. A new content changes one of them.
   using Signature = std::array<std::int64_t, 7>;
   [[nodiscard]] static Signature signature_of(const struct stat& status);
 
@@ -57,7 +57,7 @@ class MetadataFile {
   spdlog::logger& logger_;
   const SecondsClock& clock_;
   const std::string id_;
-  const std::string directory_;  // below the data directory, as path_
+  const std::string directory_;  // relative to the data directory, like path_
   const std::string path_;
 
   std::mutex mutex_;

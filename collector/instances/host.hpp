@@ -13,15 +13,15 @@
 
 namespace hypeman::collector {
 
-/// The directories that everything is read from. Tests use others.
+/// The directories below which all files are read. Tests use other directories.
 struct Roots {
   std::string data_dir = "/var/lib/hypeman";
   std::string proc = "/proc";
   std::string sys = "/sys";
 };
 
-/// The opened roots and what all instances share. Thread-safe. It outlives the instances that refer
-/// to it.
+/// The opened roots, and the objects that all instances share. Thread-safe. It outlives the
+/// instances that refer to it.
 struct Host {
   UniqueFd data_dir;
   Procfs procfs;
@@ -30,7 +30,7 @@ struct Host {
   std::unique_ptr<DescriptorCache> descriptors;
   SecondsClock clock = seconds_now;
 
-  /// The error is one line: the root and what is wrong with it.
+  /// The error is one line that names the root and the problem.
   [[nodiscard]] static tl::expected<Host, std::string> open(const Roots& roots,
                                                             std::shared_ptr<spdlog::logger> logger);
 };

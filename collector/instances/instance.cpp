@@ -52,7 +52,7 @@ Result<void> read_files(const Process& process, Sources sources, Sample& sample)
   }
   if (sources.has(Source::proc_statm)) {
     sample.statm = process.read_statm();
-    // A process that is exiting has no memory any more, but its CPU time is still good.
+    // A process that is exiting has no memory any more, but its CPU time is still valid.
     if (!sample.statm && !sources.has(Source::proc_stat)) {
       return tl::unexpected{sample.statm.error()};
     }
@@ -111,7 +111,7 @@ Sample Instance::sample(std::shared_ptr<const VmRecord> record, Sources sources)
 
 void Instance::read_process(const ProcessIdentity& identity, Sources sources, Sample& sample) {
   host_.descriptors->use(files_);
-  // At most twice: the open files may be those of a process that has ended since.
+  // Tries twice: the open files may belong to an earlier process that has ended.
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto process = files_->process(host_.procfs, identity);
     const auto read =
@@ -123,7 +123,7 @@ void Instance::read_process(const ProcessIdentity& identity, Sources sources, Sa
     sample.stat = ProcPidStat{};
     sample.statm = ProcPidStatm{};
     if (read.error() != std::errc::no_such_process) {
-      // The VM may well run. A number that cannot be read must not look like 0.
+      // The VM may be running, so the numbers are errors, not 0.
       sample.running = true;
       sample.stat = tl::unexpected{read.error()};
       sample.statm = tl::unexpected{read.error()};
@@ -137,7 +137,7 @@ void Instance::read_process(const ProcessIdentity& identity, Sources sources, Sa
 }
 
 void Instance::read_tap(const std::string& tap, Sources sources, Sample& sample) {
-  // At most twice: a restart makes a new TAP of the same name.
+  // Tries twice: after a restart of the VM, the open files belong to the old TAP of the same name.
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto interface = files_->interface(host_.sys.get(), tap);
     if (!interface) {

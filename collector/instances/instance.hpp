@@ -15,11 +15,11 @@
 
 namespace hypeman::collector {
 
-/// One VM: its record, and while it runs, the kernel files that it is measured by. Thread-safe;
-/// readers measure in parallel.
+/// One VM: its record, and the kernel files from which it is measured while it runs. Thread-safe.
+/// Several threads can measure at the same time.
 class Instance {
  public:
-  /// `host` outlives this object. `id` satisfies is_instance_id().
+  /// `host` must outlive this object. `id` satisfies is_instance_id().
   Instance(const Host& host, std::string id);
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
@@ -29,7 +29,7 @@ class Instance {
 
   [[nodiscard]] const std::string& id() const { return metadata_file_.id(); }
 
-  /// As MetadataFile::read(), but ENOENT also for a directory that is not an instance.
+  /// Like MetadataFile::read(), but a directory that is not an instance is also ENOENT.
   [[nodiscard]] Result<std::shared_ptr<const VmRecord>> record();
 
   [[nodiscard]] MetadataFile& metadata_file() { return metadata_file_; }
@@ -48,7 +48,7 @@ class Instance {
   MetadataFile metadata_file_;
 
   std::shared_ptr<KernelFiles> files_ = std::make_shared<KernelFiles>();
-  std::array<std::atomic<int>, 3> logged_{};  // for each part, the errno that was logged last
+  std::array<std::atomic<int>, 3> logged_{};  // the errno that was logged last, for each part
 };
 
 }  // namespace hypeman::collector

@@ -34,7 +34,7 @@ Result<FoundInstance> Instances::find(const GuestDirectory& directory) {
   const bool exists = record || record.error() != std::errc::no_such_file_or_directory;
   if (is_new && exists) {
     const std::unique_lock lock{mutex_};
-    // Another thread may have added it already; all threads use the one in the map.
+    // Another thread may have added the instance already. All threads use the one in the map.
     instance = known_.try_emplace(id, instance).first->second;
   }
   if (!is_new && !exists) {
@@ -102,9 +102,9 @@ std::vector<Sample> Instances::running_samples(std::span<const GuestDirectory> c
 
 Result<std::vector<Sample>> Instances::running_samples(Sources sources) {
   return candidates().map([&](const std::vector<GuestDirectory>& candidates) {
-    // System calls take nearly all of the time, and several CPUs can do them at once. The number of
-    // threads is small because the host is there for its VMs. It does not depend on the number of
-    // CPUs: if another process uses one of them, several small parts wait less than one large part.
+    // System calls take nearly all of the time, and several CPUs can do them at once. The limit is
+    // low to leave the CPUs to the VMs. It does not depend on the number of CPUs: more threads than
+    // CPUs still help if another process uses a CPU.
     constexpr std::size_t max_threads = 4;
     constexpr std::size_t candidates_per_thread = 100;
     const auto threads =

@@ -19,39 +19,39 @@
 
 namespace hypeman::collector {
 
-/// An instance and its record at the moment of the call that found it.
+/// An instance, and its record at the time when it was found.
 struct FoundInstance {
   std::shared_ptr<Instance> instance;
   std::shared_ptr<const VmRecord> record;
 };
 
-/// The instances of a host. Every answer is true at the moment of the call: what is kept between
-/// calls is checked against the data directory before it is used. Thread-safe.
+/// The instances of a host. Every call checks the data directory, so a result is never older than
+/// the call. Thread-safe.
 class Instances {
  public:
-  /// `host` outlives this object and the instances that it returns.
+  /// `host` must outlive this object and the instances that it returns.
   explicit Instances(const Host& host) : host_{host} {}
 
-  /// ENOENT: there is no such instance. Anything else: its record cannot be read.
+  /// ENOENT: there is no such instance. Any other error: its record cannot be read.
   [[nodiscard]] Result<FoundInstance> find(std::string_view id) {
     return find({.id = std::string{id}, .is_directory = false});
   }
 
-  /// The instance whose link in by-name has this name. ENOENT: none. Several instances may have the
-  /// same name; then the one that was created first has the link. It keeps the link until it
-  /// changes its name or until the next call of names(), so that one look-up need not read every
-  /// record.
+  /// The instance whose link in by-name has this name. ENOENT: there is none. If several instances
+  /// have the same name, the link leads to the one that was created first. To save reading all
+  /// records, a look-up trusts the last answer as long as that instance still has the name. names()
+  /// corrects it.
   [[nodiscard]] Result<FoundInstance> find_by_name(std::string_view name);
 
-  /// All instances, sorted by ID. An instance whose record cannot be read is left out. An error
-  /// only if the data directory cannot be listed.
+  /// All instances, sorted by ID. An instance whose record cannot be read is left out. It is an
+  /// error only if the data directory cannot be listed.
   [[nodiscard]] Result<std::vector<FoundInstance>> list();
 
-  /// A sample of each instance that runs, sorted by ID. Several threads take them if there are
-  /// many. Errors as list().
+  /// A sample of each running instance, sorted by ID. If there are many, several threads measure
+  /// them. Errors as for list().
   [[nodiscard]] Result<std::vector<Sample>> running_samples(Sources sources);
 
-  /// The name of each link in by-name and the ID of its instance. Errors as list().
+  /// The name of each link in by-name and the ID of its instance. Errors as for list().
   [[nodiscard]] Result<std::map<std::string, std::string>> names();
 
  private:
@@ -68,8 +68,8 @@ class Instances {
 
   const Host& host_;
   mutable std::shared_mutex mutex_;
-  StringMap<std::shared_ptr<Instance>> known_;  // by ID; also directories that are no instance yet
-  StringMap<std::string> id_by_name_;           // may be out of date: checked when it is used
+  StringMap<std::shared_ptr<Instance>> known_;  // by ID; some are not valid yet
+  StringMap<std::string> id_by_name_;           // may be out of date; checked before use
 };
 
 }  // namespace hypeman::collector

@@ -12,7 +12,7 @@
 
 namespace hypeman::collector {
 
-/// The kernel files and clocks that a sample is made of. A statistic names those that it needs.
+/// The kernel files and clocks from which a sample is read. Each statistic lists those it needs.
 enum class Source : std::uint8_t {
   proc_stat,     ///< /proc/<pid>/stat
   proc_statm,    ///< /proc/<pid>/statm
@@ -45,19 +45,19 @@ constexpr Sources operator|(Source a, Source b) {
   return Sources{a} | Sources{b};
 }
 
-/// Every number of a running process.
+/// Sources of all numbers of a running process.
 inline constexpr Sources process_sources = Source::proc_stat | Source::proc_statm;
 inline constexpr Sources tap_sources = Source::tap_rx_bytes | Source::tap_tx_bytes;
 
-/// One measurement of one VM: what was asked for, all read together. While the VM does not run, all
-/// numbers are 0. A part that cannot be read while it runs is an error.
+/// One measurement of one VM. Holds the requested sources, all read together. If the VM does not
+/// run, all numbers are 0. If it runs and a source cannot be read, that source holds the error.
 struct Sample {
   std::shared_ptr<const VmRecord> record;  ///< never null
   std::chrono::system_clock::time_point time;
-  /// When the host was booted, by the wall clock; to a microsecond, unless the clock is set.
+  /// The time when the host was booted, by the wall clock.
   std::chrono::system_clock::time_point boot_time;
   ProcUnits units;
-  bool running = false;  ///< false as well if no source was asked for
+  bool running = false;  ///< also false if no sources were requested
   Result<ProcPidStat> stat = ProcPidStat{};
   Result<ProcPidStatm> statm = ProcPidStatm{};
   Result<std::uint64_t> tap_rx_bytes = std::uint64_t{0};  ///< received by the host

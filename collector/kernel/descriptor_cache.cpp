@@ -10,7 +10,7 @@ namespace hypeman::collector {
 DescriptorCache::DescriptorCache(std::size_t vms) : limit_{std::max<std::size_t>(vms, 1)} {}
 
 std::size_t DescriptorCache::vms_within_limit() {
-  constexpr rlim_t reserve = 64;  // for files that one request opens and closes
+  constexpr rlim_t reserve = 64;  // for files that are open only during a request
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= reserve) {
     return 1;

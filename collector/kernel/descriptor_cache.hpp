@@ -10,18 +10,18 @@
 
 namespace hypeman::collector {
 
-/// Limits how many VMs keep their kernel files open, so that a host with more VMs than descriptors
-/// can be measured. Beyond the limit it closes the files that were used least recently; they are
+/// Limits how many VMs keep their kernel files open, because a host may have more VMs than the
+/// process may have descriptors. Above the limit it closes the least recently used files. They are
 /// opened again when they are needed. Thread-safe.
 class DescriptorCache {
  public:
-  /// `vms` is how many VMs may keep their files open; at least one may.
+  /// At most `vms` VMs keep their files open. 0 means 1.
   explicit DescriptorCache(std::size_t vms);
 
-  /// For how many VMs the limit of open files (RLIMIT_NOFILE) has room.
+  /// The number of VMs whose files fit into the limit of open files (RLIMIT_NOFILE).
   [[nodiscard]] static std::size_t vms_within_limit();
 
-  /// Call it before each use of the files.
+  /// Call this before each use of the files.
   void use(const std::shared_ptr<KernelFiles>& files);
 
   /// Closes the files and forgets them.

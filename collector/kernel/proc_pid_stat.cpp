@@ -11,14 +11,14 @@
 namespace hypeman::collector {
 namespace {
 
-/// The fields of a line, from left to right. A blank or a newline ends each.
+/// The fields of a line, from left to right. Each field ends with a blank or a newline.
 class Fields {
  public:
   explicit Fields(std::string_view line) : rest_{line} {}
 
   /// Empty if there is no further field.
   std::string_view next() {
-    // Several times as fast as find_first_of().
+    // Several times faster than find_first_of().
     const auto* const end = std::ranges::find_if(
         rest_, [](char character) { return character == ' ' || character == '\n'; });
     if (end == rest_.end() || end == rest_.begin()) {

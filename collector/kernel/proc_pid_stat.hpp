@@ -7,14 +7,15 @@
 
 namespace hypeman::collector {
 
-/// What this program uses of /proc/<pid>/stat (proc(5); field numbers in brackets).
+/// The fields of /proc/<pid>/stat that this program uses. The field numbers of proc(5) are in
+/// brackets.
 struct ProcPidStat {
   char state = '?';                    ///< [3] R, S, D, T, Z, X, …
   std::uint64_t user_ticks = 0;        ///< [14] utime, all threads, children excluded
-  std::uint64_t system_ticks = 0;      ///< [15] stime, likewise
+  std::uint64_t system_ticks = 0;      ///< [15] stime, the same
   std::uint64_t start_time_ticks = 0;  ///< [22] starttime, since boot
 
-  /// False for a zombie or a dead process: its numbers do not count any more.
+  /// False for a zombie or a dead process, whose numbers must not be used.
   [[nodiscard]] bool alive() const { return state != 'Z' && state != 'X' && state != 'x'; }
 };
 

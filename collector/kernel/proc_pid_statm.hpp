@@ -7,7 +7,8 @@
 
 namespace hypeman::collector {
 
-/// What this program uses of /proc/<pid>/statm (proc(5); field numbers in brackets).
+/// The fields of /proc/<pid>/statm that this program uses. The field numbers of proc(5) are in
+/// brackets.
 struct ProcPidStatm {
   std::uint64_t size_pages = 0;      ///< [1] virtual memory
   std::uint64_t resident_pages = 0;  ///< [2] resident set

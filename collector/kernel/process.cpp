@@ -10,7 +10,8 @@
 namespace hypeman::collector {
 namespace {
 
-/// A process that is gone has no directory (ENOENT), or one whose files answer ESRCH.
+/// If a process is gone, its directory does not exist (ENOENT), or reads of its files fail with
+/// ESRCH.
 std::error_code as_gone(std::error_code error) {
   return error == std::errc::no_such_file_or_directory
              ? std::make_error_code(std::errc::no_such_process)
@@ -50,8 +51,8 @@ Result<bool> is_meant(const Procfs& procfs, const ProcessIdentity& identity, int
 }  // namespace
 
 Result<Process> Process::open(const Procfs& procfs, const ProcessIdentity& identity) {
-  // All files are opened below one descriptor of the process's directory. It stays that process's,
-  // so no two of the files can belong to different processes.
+  // Opens all files below one descriptor of the process's directory. The descriptor never refers to
+  // another process, so all files belong to the same process.
   const auto directory =
       open_directory_at(procfs.root.get(), std::to_string(identity.pid).c_str()).map_error(as_gone);
   if (!directory) {

@@ -11,16 +11,16 @@
 
 namespace hypeman::collector {
 
-/// One process through open files of its /proc directory. The kernel never lets such a file show
-/// another process, even if that one gets the same PID. Thread-safe.
+/// The open /proc files of one process. An open file never shows another process, even if the PID
+/// is used again. Thread-safe.
 class Process {
  public:
-  /// Opens the files of the PID and checks that it is the process that is meant: each known part of
-  /// the identity must agree. If the start time or the boot ID is unknown, the command line must
-  /// hold the socket path. ESRCH: that process does not run (any more).
+  /// Opens the files of the PID and checks that the process has the given identity. Every known
+  /// part must match. If the start time or the boot ID is unknown, the command line must contain
+  /// the socket path. ESRCH: there is no such process.
   [[nodiscard]] static Result<Process> open(const Procfs& procfs, const ProcessIdentity& identity);
 
-  /// ESRCH: the process is gone. A zombie still has this file: see ProcPidStat::alive().
+  /// ESRCH: the process is gone. A zombie still has this file; check ProcPidStat::alive().
   [[nodiscard]] Result<ProcPidStat> read_stat() const { return read_proc_pid_stat(stat_.get()); }
 
   /// ESRCH: the process is gone, or it is exiting and has released its memory.

@@ -7,13 +7,13 @@
 
 namespace hypeman::collector {
 
-/// Which process is meant. A PID alone does not say that: the kernel gives it to another process
+/// Identifies one process. The PID is not sufficient: the kernel can give it to another process
 /// when this one has ended.
 struct ProcessIdentity {
   pid_t pid = 0;
   std::uint64_t start_time_ticks = 0;  ///< field 22 of /proc/<pid>/stat; 0: unknown
   std::string boot_id;                 ///< /proc/sys/kernel/random/boot_id; empty: unknown
-  std::string socket_path;             ///< stands on its command line; empty: unknown
+  std::string socket_path;             ///< a part of its command line; empty: unknown
 
   bool operator==(const ProcessIdentity&) const = default;
 };

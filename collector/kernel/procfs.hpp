@@ -10,17 +10,17 @@ namespace hypeman::collector {
 
 /// The units of the numbers in /proc/<pid>.
 struct ProcUnits {
-  double ticks_per_second = 0;  ///< of the times in stat: sysconf(_SC_CLK_TCK)
-  std::uint64_t page_size = 0;  ///< bytes; of the counts in statm: sysconf(_SC_PAGESIZE)
+  double ticks_per_second = 0;  ///< for times in stat; sysconf(_SC_CLK_TCK)
+  std::uint64_t page_size = 0;  ///< bytes; for sizes in statm; sysconf(_SC_PAGESIZE)
 };
 
-/// An opened /proc and what the running kernel says of it.
+/// An opened /proc, with its units and the boot ID.
 struct Procfs {
   UniqueFd root;
   std::string boot_id;  ///< /proc/sys/kernel/random/boot_id; empty if it cannot be read
   ProcUnits units;
 
-  /// `path` is /proc, or in tests another directory of its shape.
+  /// `path` is /proc. In tests it is a directory with the same layout.
   [[nodiscard]] static Result<Procfs> open(const std::string& path);
 };
 

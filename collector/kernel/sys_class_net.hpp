@@ -13,8 +13,8 @@ namespace hypeman::collector {
 /// EBADMSG: the text is anything else.
 [[nodiscard]] Result<std::uint64_t> parse_interface_counter(std::string_view text);
 
-/// A network interface through open files of /sys/class/net/<name>/statistics. The kernel never
-/// lets such a file show another interface, even one of the same name. Thread-safe.
+/// The open files of /sys/class/net/<name>/statistics of one network interface. An open file never
+/// shows another interface, even if the name is used again. Thread-safe.
 class NetworkInterface {
  public:
   /// `sys` is a descriptor of /sys. ENODEV: there is no such interface.

@@ -32,7 +32,7 @@ void append_label_value(std::string_view text, std::string& out) {
   }
 }
 
-/// The labels of every series of a VM. The ID alone makes a series unique, whatever the names are.
+/// The labels of every series of a VM. Series differ by the ID even if the names are equal.
 std::string labels_of(const VmRecord& record) {
   std::string labels{"{instance_id=\""};
   append_label_value(record.id, labels);
@@ -42,7 +42,7 @@ std::string labels_of(const VmRecord& record) {
   return labels;
 }
 
-/// A little more than the text needs.
+/// Slightly larger than the real size.
 std::size_t estimated_size(std::span<const std::string> labels) {
   constexpr std::size_t headers = 8192;
   constexpr std::size_t name_and_value = 48;

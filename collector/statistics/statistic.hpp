@@ -11,10 +11,10 @@
 
 namespace hypeman::collector {
 
-/// When a VM has a statistic at all.
+/// When a VM has a statistic.
 enum class Presence : std::uint8_t { always, while_memory_is_allocated, while_running };
 
-/// A metric family of metrics.prom. The texts are what Prometheus expects.
+/// A metric family of metrics.prom. The texts must be valid for Prometheus.
 struct Metric {
   std::string_view name;
   std::string_view type;  ///< "counter" or "gauge"
@@ -24,26 +24,26 @@ struct Metric {
 /// One row of the table: everything that is known about a statistic. Files, listings, stats.json
 /// and metrics.prom derive from it; the tables in the documentation are checked against it.
 struct Statistic {
-  std::string_view name;         ///< of its file below the instance's directory; its key in JSON
+  std::string_view name;         ///< its file name and its JSON key
   std::string_view unit;         ///< as documented; empty: text
   std::string_view source_text;  ///< as documented: the kernel file and field, or the metadata key
-  Sources sources;               ///< what its value needs; none: the record alone
+  Sources sources;               ///< needed for its value; none: needs only the record
   Presence presence = Presence::always;
-  bool in_stats_json = false;  ///< Hypeman documents it as a key of the object
+  bool in_stats_json = false;  ///< whether it is a key in stats.json
   Metric metric;               ///< empty: not exported
-  /// The value in a sample that holds the sources, or why it could not be measured.
+  /// Returns the value, or the error of the measurement. The sample must hold `sources`.
   Result<Value> (*value)(const Sample& sample);
 
-  /// Whether a VM may have it, as far as its record says.
+  /// Whether a VM with this record may have the statistic.
   [[nodiscard]] bool is_in(const VmRecord& record) const;
-  /// Whether the VM of the sample has it.
+  /// Whether the VM of the sample has the statistic.
   [[nodiscard]] bool is_in(const Sample& sample) const;
 };
 
-/// The table, in the order of listings and of stats.json.
+/// The table, in the order of directory listings and of stats.json.
 [[nodiscard]] std::span<const Statistic> statistics();
 
-/// What a sample must hold for all statistics for which `is_wanted` is true.
+/// The sources of all statistics for which `is_wanted` is true.
 template <class Predicate>
 [[nodiscard]] Sources sources_of_those(Predicate is_wanted) {
   Sources all;
@@ -53,7 +53,7 @@ template <class Predicate>
   return all;
 }
 
-/// What a sample must hold so that is_in() can tell which statistics a VM has.
+/// The sources that is_in() needs in a sample.
 [[nodiscard]] Sources presence_sources();
 
 }  // namespace hypeman::collector

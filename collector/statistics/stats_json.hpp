@@ -6,13 +6,13 @@
 
 namespace hypeman::collector {
 
-/// What a sample for stats.json must hold.
+/// The sources that a sample for stats.json must hold.
 [[nodiscard]] Sources stats_json_sources();
 
-/// Appends the documented object, pretty-printed as documented, and a newline. A number that could
-/// not be measured is 0, as in Hypeman's own answer. Spaces at the end of a line fill up each
-/// measured number to the same width, so the size follows from the record alone: stat(2) needs no
-/// sample, and what it tells is what a read returns.
+/// Appends the object that Hypeman's API documents, with the same line breaks, and a newline. A
+/// number that could not be measured is 0, as in Hypeman. Spaces at the end of a line pad each
+/// measured number to a fixed width. So the size depends only on the record: stat(2) needs no
+/// sample, and a read always returns as many bytes as stat(2) shows.
 void append_stats_json(const Sample& sample, std::string& out);
 
 }  // namespace hypeman::collector

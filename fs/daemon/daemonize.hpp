@@ -34,9 +34,9 @@ class ParentConnection {
   UniqueFd pipe_;
 };
 
-/// Forks a daemon in a new session. Returns in both processes: in the daemon at once, with its
-/// connection to the parent; in the parent when the daemon has started or failed, with the exit
-/// status for the parent. The error is one line.
+/// Forks a daemon in a new session. In the daemon, returns at once with the connection to the
+/// parent. In the parent, returns the exit status when the daemon has started or failed. The error
+/// is one line.
 [[nodiscard]] tl::expected<std::variant<ParentConnection, int>, std::string> daemonize();
 
 }  // namespace hypeman::fs

@@ -26,8 +26,8 @@ namespace {
 using namespace hypeman;  // NOLINT(google-build-using-namespace): the program's own
 
 /// Makes glibc return most freed memory to the kernel. Otherwise each thread would keep as much
-/// memory as the largest file has ever needed. Some memory is kept, because to get new memory from
-/// the kernel for every read costs more than to render a thousand VMs.
+/// memory as the largest file has ever needed. Some free memory is kept: otherwise every read would
+/// need new memory from the kernel, which takes longer than rendering a thousand VMs.
 void configure_malloc() {
   constexpr int kept_bytes = 4 << 20;
   ::mallopt(M_MMAP_THRESHOLD, kept_bytes);
@@ -41,7 +41,7 @@ void close_inherited_descriptors() {
   ::close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 
-/// Mounts, then runs the monitor and the worker process. Returns in both, with the exit status.
+/// Mounts, then runs the monitor and the worker process. Returns the exit status in both processes.
 int run(const fs::Options& options, fs::ParentConnection parent) {
   fs::block_signals();
   raise_descriptor_limit();  // each running instance keeps four descriptors open

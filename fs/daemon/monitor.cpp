@@ -45,7 +45,8 @@ void notify_service_manager(const std::string& state) {
 pid_t fork_readiness_probe(const std::string& mountpoint) {
   const auto child = ::fork();
   if (child == 0) {
-    // If somebody has already unmounted, the file system below answers. Then the worker ends too.
+    // If somebody has already unmounted, the file system that was hidden by the mount answers. Then
+    // the worker ends too.
     struct statfs status {};
     ::_exit(::statfs(mountpoint.c_str(), &status) == 0 ? EX_OK : EX_UNAVAILABLE);
   }

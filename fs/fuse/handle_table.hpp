@@ -20,8 +20,8 @@ class HandleTable {
     return last_;
   }
 
-  /// Null for a handle that is not open. Shared, because the kernel may send the release as soon as
-  /// it has the reply, before the operation that replied has returned.
+  /// Returns null if the handle is not open. The pointer is shared: the kernel may release a file
+  /// while the operation that has just replied still uses it.
   [[nodiscard]] std::shared_ptr<Opened> find(std::uint64_t handle) const {
     const std::shared_lock lock{mutex_};
     const auto found = open_.find(handle);

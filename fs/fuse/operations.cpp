@@ -18,8 +18,8 @@
 namespace hypeman::fs {
 namespace {
 
-// The kernel may keep names for long: each use of one comes as an open, opendir, readlink or
-// getattr, and these check whether it still exists.
+// The kernel may cache names for a long time. Each use of a name sends an open, opendir, readlink
+// or getattr request, which checks whether the file still exists.
 constexpr double entry_timeout = 86400.0;  // seconds
 
 ServedTree& served(fuse_req_t request) {
@@ -34,7 +34,7 @@ pid_t reader_of(fuse_req_t request) {
   return fuse_req_ctx(request)->pid;
 }
 
-/// Runs an operation. It replies itself if it succeeds; its failure is replied here.
+/// Runs an operation, which replies if it succeeds. If it fails, this replies with the error.
 template <class Operation>
 void answer(fuse_req_t request, Operation operation) noexcept {
   int error = EIO;
@@ -52,8 +52,9 @@ void answer(fuse_req_t request, Operation operation) noexcept {
   fuse_reply_err(request, error);
 }
 
-/// The kernel keeps no attributes that can change. If it checks permissions, it needs those of
-/// every directory of a path, so it keeps them for a second.
+/// The kernel does not cache attributes, because they change. The exception: if only some users may
+/// read, the kernel checks the permissions of every directory in a path. So it caches the
+/// attributes of directories for one second.
 double attribute_timeout(const Tree& tree, const Attributes& attributes) {
   return S_ISDIR(attributes.st_mode) && !tree.access().everybody() ? 1.0 : 0.0;
 }
@@ -68,7 +69,7 @@ void look_up(fuse_req_t request, fuse_ino_t parent, const char* name) {
       entry.attr_timeout = attribute_timeout(tree, attributes);
       entry.entry_timeout = entry_timeout;
       if (fuse_reply_entry(request, &entry) != 0) {
-        tree.forget(entry.ino, 1);  // the kernel does not know it
+        tree.forget(entry.ino, 1);  // the kernel did not get the reply
       }
     });
   });
@@ -102,20 +103,20 @@ void read_link(fuse_req_t request, fuse_ino_t inode) {
   });
 }
 
-/// Tells the kernel the handle; the kernel passes it to release.
+/// Sends the handle to the kernel, which passes it back in the release request.
 template <class Opened>
 void reply_open(fuse_req_t request, fuse_file_info* file, HandleTable<Opened>& handles,
                 std::shared_ptr<Opened> opened) {
   file->fh = handles.add(std::move(opened));
   if (fuse_reply_open(request, file) != 0) {
-    handles.remove(file->fh);  // the kernel does not know it
+    handles.remove(file->fh);  // the kernel did not get the reply
   }
 }
 
 void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
   answer(request, [&]() -> Result<void> {
     return tree_of(request).open(inode).map([&](std::shared_ptr<OpenFile>&& opened) {
-      file->direct_io = 1;  // each read(2) becomes a read of ours
+      file->direct_io = 1;  // each read(2) sends a read request
       file->noflush = 1;    // there is nothing to flush on close(2)
       reply_open(request, file, served(request).files, std::move(opened));
     });

@@ -24,8 +24,8 @@ struct ServedTree {
   HandleTable<OpenDirectory> directories;
 };
 
-/// The operations of a libfuse session whose user data is a ServedTree*. Only they reply to the
-/// kernel, and only here an error or an exception becomes the errno of a reply.
+/// The operations of a libfuse session whose user data is a ServedTree*. No other code replies to
+/// the kernel or turns an error or an exception into the errno of a reply.
 [[nodiscard]] fuse_lowlevel_ops fuse_operations();
 
 }  // namespace hypeman::fs

@@ -40,7 +40,7 @@ bool has_root_user_id() {
   return ::getresuid(&real, &effective, &saved) != 0 || real == 0 || effective == 0 || saved == 0;
 }
 
-/// Sets in `to` the `wanted` capabilities that are permitted in `from`.
+/// Adds to `to` each of the `wanted` capabilities that `from` permits.
 bool add_permitted(cap_t from, std::span<const cap_value_t> wanted, cap_t to, cap_flag_t flag) {
   for (const auto capability : wanted) {
     cap_flag_value_t has = CAP_CLEAR;

@@ -27,8 +27,8 @@ namespace hypeman::fs {
 [[nodiscard]] tl::expected<void, std::string> change_user(const User& user,
                                                           std::span<const gid_t> groups);
 
-/// Drops all capabilities except `permitted`. Of these, it makes `effective` effective.
-/// Capabilities that the process does not have are ignored.
+/// Sets the permitted and the effective capabilities and drops all others. Capabilities that the
+/// process does not have are ignored.
 [[nodiscard]] tl::expected<void, std::string> keep_capabilities(
     std::span<const cap_value_t> permitted, std::span<const cap_value_t> effective);
 

@@ -8,11 +8,11 @@
 
 namespace hypeman::fs {
 
-/// What a file held at one moment.
+/// The content of a file at one moment.
 struct Content {
   std::string text;
-  std::chrono::system_clock::time_point time;  ///< of the sample
-  /// Of the VM that the file belongs to; null for a file of the whole host.
+  std::chrono::system_clock::time_point time;  ///< when it was measured
+  /// The record of the VM; null for a file of the whole host.
   std::shared_ptr<const collector::VmRecord> record = {};
 };
 

@@ -10,9 +10,9 @@
 namespace hypeman::fs {
 namespace {
 
-// An inode number, from the lowest bit: 7 bits for the row, 13 for the index, 43 for the key. The
-// highest bit is 0, for programs that keep the number in a signed type. The key of a node without a
-// VM is 0, so that the root has number 1, as FUSE wants it.
+// The bits of an inode number, from the lowest: 7 for the row, 13 for the index, 43 for the key.
+// The highest bit is 0, because some programs store the number in a signed type. A node without a
+// VM has the key 0, so the root has the number 1, which FUSE requires.
 constexpr unsigned row_bits = 7;
 constexpr unsigned index_bits = 13;
 constexpr unsigned key_shift = row_bits + index_bits;
@@ -20,7 +20,7 @@ constexpr Inode row_mask = (Inode{1} << row_bits) - 1;
 constexpr Inode index_mask = (Inode{1} << index_bits) - 1;
 constexpr Inode low_mask = (Inode{1} << key_shift) - 1;
 constexpr Inode key_step = Inode{1} << key_shift;
-constexpr Inode used_key = Inode{1} << 62U;  // no key of a VM is 0
+constexpr Inode used_key = Inode{1} << 62U;  // the key of a VM is never 0
 constexpr Inode key_mask = (used_key - 1) & ~low_mask;
 
 constexpr auto number(Row row) {
@@ -31,7 +31,7 @@ Inode key_bits(const Node& node) {
   if (node.key.empty()) {
     return 0;
   }
-  // A VM may have the name that is another VM's ID: links have numbers of their own.
+  // The name of a VM may be equal to the ID of another VM, so links get different numbers.
   const Inode salt = node.row == Row::link ? key_step : 0;
   return ((std::hash<std::string_view>{}(node.key) ^ salt) & key_mask) | used_key;
 }

@@ -16,12 +16,13 @@ struct OpenFile {
   const Inode inode;
   const std::shared_ptr<collector::Instance> instance;  ///< null for a file of the whole host
 
-  std::mutex mutex = {};  ///< guards what follows
+  std::mutex mutex = {};  ///< guards the members below
   Content content = {};
   bool has_content = false;
 };
 
-/// Bytes of an open file. They stay valid, and the file locked, as long as the slice lives.
+/// A part of the content of an open file. The file is locked, and the bytes are valid, until the
+/// destructor runs.
 struct Slice {
   std::unique_lock<std::mutex> lock;
   std::string_view bytes;

@@ -7,7 +7,7 @@
 namespace hypeman::fs {
 namespace {
 
-/// Longer than a reader on a busy CPU waits between two calls.
+/// Longer than the time between two calls of a reader on a busy CPU.
 constexpr std::chrono::milliseconds lifetime{20};
 constexpr std::size_t max_readers = 64;
 

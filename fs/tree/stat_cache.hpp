@@ -12,18 +12,18 @@
 
 namespace hypeman::fs {
 
-/// Keeps the content that was measured to answer a stat(2), for the read(2) that follows. Between
-/// the two a number may get one more digit, and a reader that trusts st_size (sendfile, tar, Node's
-/// readFileSync) would lose the end. FUSE does not say which descriptor an fstat(2) is for, so a
-/// content belongs to a thread. It is kept for twenty milliseconds, and for the last 64 threads
-/// only. Thread-safe.
+/// Keeps the content that was measured for a stat(2), for the read(2) that follows. Between the two
+/// calls a number may get one more digit. Readers that trust st_size (sendfile, tar, Node's
+/// readFileSync) would then not read the last byte. An fstat(2) request of FUSE does not contain a
+/// file handle, so a content is kept per thread: for 20 milliseconds, and for the last 64 threads.
+/// Thread-safe.
 class StatCache {
  public:
-  /// `reader` is a thread ID. 0 is a thread of another PID namespace: nothing is kept for it.
+  /// `reader` is a thread ID. It is 0 for a thread of another PID namespace: then nothing is kept.
   void keep(pid_t reader, Inode inode, Content content);
 
-  /// The content of the reader's last stat, if that was of this inode and is not too old. Returns
-  /// it once.
+  /// Removes and returns the content of the reader's last stat, if it is of this inode and not too
+  /// old.
   [[nodiscard]] std::optional<Content> take(pid_t reader, Inode inode);
 
  private:

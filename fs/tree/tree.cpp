@@ -18,9 +18,8 @@ namespace {
 constexpr std::string_view by_name_directory = "by-name";
 constexpr std::string_view metrics_file = "metrics.prom";
 
-// sendfile(2) and splice(2) read no further than the size that the kernel knows, and that may be
-// the one of the look-up. It is never shown: the kernel asks again for each stat(2), and a short
-// read corrects it. So it must only be large enough.
+// The size of a file in the reply to a look-up. Users never see it, because each stat(2) sends a
+// new request. But sendfile(2) and splice(2) do not read beyond it, so it must be large enough.
 constexpr std::size_t unmeasured_instance_file_size = 4096;
 constexpr std::size_t unmeasured_host_file_size = std::size_t{1} << 30U;
 
@@ -107,7 +106,7 @@ Result<Attributes> Tree::look_up(Inode directory, std::string_view name) {
   }
   auto result = unmeasured_attributes(*found, NodeTable::number_of(*found));
   if (result) {
-    // Not before: a name that does not exist must not leave an entry in the table.
+    // Only now, because a name that does not exist must not get an entry in the table.
     result->st_ino = nodes_.acquire(*found);
   }
   return result;
@@ -119,8 +118,8 @@ Result<Attributes> Tree::attributes(Inode inode, pid_t reader) {
   });
 }
 
-/// The modification time of a file is that of its sample. The change time is that of the mount: tar
-/// takes a new one for a sign that somebody writes to the file.
+/// The modification time of a file is the time of its sample. The change time is always the time of
+/// the mount: if it changes, tar warns that the file has changed.
 Attributes Tree::base_attributes(Inode inode, mode_t mode) const {
   Attributes attributes{};
   attributes.st_ino = inode;
@@ -134,7 +133,8 @@ Attributes Tree::base_attributes(Inode inode, mode_t mode) const {
 }
 
 Attributes Tree::directory_attributes(Inode inode) const {
-  const mode_t search = (access_.file_mode & 0444U) >> 2U;  // x for each r
+  const mode_t search =
+      (access_.file_mode & 0444U) >> 2U;  // search permission like read permission
   return base_attributes(inode, S_IFDIR | access_.file_mode | search);
 }
 
@@ -257,8 +257,8 @@ Result<void> Tree::refresh(OpenFile& file, pid_t reader) {
   if (auto measured = measure(file.node, vm, file.content); !measured) {
     return measured;
   }
-  // A reader wants the newest content, unless a stat has just told it another size for the same VM
-  // in the same state.
+  // A read returns new content. The exception: a stat(2) has just returned another size for the
+  // same VM with the same record. Then the read returns the content of that stat(2).
   if (auto told = stat_cache_.take(reader, file.inode);
       told && told->text.size() != file.content.text.size() &&
       told->record == file.content.record) {

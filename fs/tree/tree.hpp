@@ -18,7 +18,7 @@
 
 namespace hypeman::fs {
 
-/// Who may read the tree. A directory can be searched by those who may read the files.
+/// Who may read the tree. Users who can read the files can also search the directories.
 struct Access {
   mode_t file_mode = 0444;
   gid_t group = 0;
@@ -30,32 +30,32 @@ using Attributes = struct stat;
 
 struct DirectoryEntry {
   std::string name;
-  Attributes attributes;  ///< only st_ino and the type in st_mode
+  Attributes attributes;  ///< holds only st_ino and the type in st_mode
 };
 
-/// The tree as readers see it: path -> node -> content. Every answer is true at the moment of the
-/// call. It uses FUSE's node IDs but knows no FUSE. Errors are errno values. Thread-safe.
+/// The tree as readers see it: path -> node -> content. No result is older than the call. It uses
+/// FUSE node IDs but no FUSE functions. Errors are errno values. Thread-safe.
 class Tree {
  public:
-  /// `instances` outlives this object and the files that it opens.
+  /// `instances` must outlive this object and the files that it opens.
   Tree(collector::Instances& instances, Access access);
 
   [[nodiscard]] const Access& access() const { return access_; }
 
-  /// Finds a name in a directory and counts the look-up; forget() subtracts it. Measures nothing:
-  /// st_size of a file is only an upper bound.
+  /// Finds a name in a directory and adds one look-up; forget() subtracts it. Measures nothing, so
+  /// the st_size of a file is only an upper bound.
   [[nodiscard]] Result<Attributes> look_up(Inode directory, std::string_view name);
   void forget(Inode inode, std::uint64_t lookups) { nodes_.release(inode, lookups); }
 
-  /// Attributes with the size that `reader`, a thread, would get if it read now. Measures only
-  /// where the size depends on it.
+  /// Attributes with the size of the content that the thread `reader` would read now. Measures only
+  /// if the size depends on the numbers.
   [[nodiscard]] Result<Attributes> attributes(Inode inode, pid_t reader);
 
   [[nodiscard]] Result<std::string> read_link(Inode inode);
   [[nodiscard]] Result<std::shared_ptr<OpenFile>> open(Inode inode);
 
-  /// At most `size` bytes from `offset`; fewer only at the end. Offset 0 takes a new sample, as in
-  /// procfs; a later offset continues it.
+  /// Returns `size` bytes from `offset`, or fewer at the end of the file. A read at offset 0 takes
+  /// a new sample, as in procfs. A read at a later offset continues it.
   [[nodiscard]] Result<Slice> read(OpenFile& file, std::size_t offset, std::size_t size,
                                    pid_t reader);
 
@@ -66,7 +66,7 @@ class Tree {
  private:
   [[nodiscard]] Result<Node> node(Inode inode) const;
   [[nodiscard]] static Result<Node> child(const Node& directory, std::string_view name);
-  /// The instance of a file, if it has that file.
+  /// The instance of a file, if the instance has this file.
   [[nodiscard]] Result<collector::FoundInstance> owner(const Node& node, InstanceFile file);
   [[nodiscard]] Result<std::string> link_target(const Node& node);
 
@@ -75,7 +75,7 @@ class Tree {
   [[nodiscard]] Result<Attributes> unmeasured_attributes(const Node& node, Inode inode);
   [[nodiscard]] Result<Attributes> measured_attributes(const Node& node, Inode inode, pid_t reader);
 
-  /// Measures and renders a file of `vm`, or of the whole host: then `vm` is empty.
+  /// Measures and renders a file. `vm` is empty for a file of the whole host.
   [[nodiscard]] Result<void> measure(const Node& node, const collector::FoundInstance& vm,
                                      Content& content);
   [[nodiscard]] Result<void> refresh(OpenFile& file, pid_t reader);

@@ -70,7 +70,7 @@ bool read_time(const json& claims, const char* name, system_clock::time_point& t
   if (!claim->is_number()) {
     return false;
   }
-  constexpr double end_of_time = 9e9;  // the year 2255; the clock's own end is in 2262
+  constexpr double end_of_time = 9e9;  // in the year 2255; the clock can show times until 2262
   const double seconds = std::clamp(claim->get<double>(), -end_of_time, end_of_time);
   time = system_clock::time_point{
       std::chrono::duration_cast<system_clock::duration>(std::chrono::duration<double>(seconds))};

@@ -41,7 +41,8 @@ std::optional<std::string_view> authorization_header(const http::fields& fields)
   if (first == last) {
     return std::nullopt;
   }
-  // Two headers are ambiguous. Neither is used: this text is not a valid header value.
+  // Several headers are ambiguous, so none of them is used. This text is never a valid header
+  // value.
   return std::next(first) == last ? to_std(first->value()) : "several";
 }
 
@@ -62,7 +63,7 @@ void Connection::start() {
                  [self = shared_from_this()](const std::exception_ptr& error) {
                    self->close();
                    if (error) {
-                     std::rethrow_exception(error);  // out of the event loop
+                     std::rethrow_exception(error);  // ends Server::run()
                    }
                  });
 }
@@ -89,33 +90,21 @@ void Connection::close() {
 }
 
 void Connection::enforce_timeout(Clock::time_point now) {
-  const auto duration = now - state_since_;
-  const Limits& limits = server_.limits;
-  switch (state_) {
-    case State::idle:
-      if (duration > limits.idle_timeout) {
-        close();
-      }
-      break;
-    case State::receiving:
-      if (duration > limits.request_timeout) {
-        too_slow_ = true;
-        error_code ignored;
-        socket_.cancel(ignored);  // receive_request() continues and reports the timeout
-      }
-      break;
-    case State::reading:  // the read pool enforces its own timeout
-      break;
-    case State::sending:
-      if (duration > limits.request_timeout) {
-        close();
-      }
-      break;
-    case State::draining:
-      if (duration > limits.drain_timeout) {
-        close();
-      }
-      break;
+  auto timeout = server_.limits.request_timeout;
+  if (state_ == State::idle) {
+    timeout = server_.limits.idle_timeout;
+  } else if (state_ == State::draining) {
+    timeout = server_.limits.drain_timeout;
+  }
+  if (state_ == State::reading || now - state_since_ <= timeout) {
+    return;  // the read pool enforces the timeout of a read
+  }
+  if (state_ == State::receiving) {
+    too_slow_ = true;
+    error_code ignored;
+    socket_.cancel(ignored);  // receive_request() continues and reports the timeout
+  } else {
+    close();
   }
 }
 
@@ -141,6 +130,9 @@ Awaitable<void> Connection::serve() {
       enter(State::reading);
       const RouteKind kind = route->kind;
       const auto contents = co_await server_.reads.async_read(*std::move(route), use_awaitable);
+      if (!is_open()) {
+        co_return;
+      }
       reply = contents ? reply_with(kind, *contents) : reply_with(contents.error());
     } else {
       reply = std::move(route).error();
@@ -187,9 +179,13 @@ Awaitable<tl::expected<void, BadRequest>> Connection::receive_request() {
     if (buffer_.size() == 0) {
       buffer_.shrink_to_fit();  // thousands of idle connections must not hold buffers
     }
-    co_await socket_.async_wait(Socket::wait_read, store_error(error));  // the next read fails too
+    co_await socket_.async_wait(Socket::wait_read, store_error(error));
     if (too_slow_) {
       co_return tl::unexpected(BadRequest::too_slow);
+    }
+    if (error && error != asio::error::operation_aborted) {
+      close();
+      co_return parsed;
     }
   }
 }
@@ -239,8 +235,8 @@ Reply Connection::refuse(BadRequest reason) {
 }
 
 std::array<asio::const_buffer, 2> Connection::begin_response(Reply& reply) {
-  // The responses to clients that request much and read nothing must not add up. A single response
-  // is always sent.
+  // Clients that send many requests but do not read the responses must not use up the memory. If no
+  // other response is unsent, a response of any size is sent.
   if (server_.unsent_bytes > 0 &&
       server_.unsent_bytes + reply.body->size() > server_.limits.unsent_bytes) {
     reply = reply_with(ReadError::unavailable);

@@ -18,7 +18,6 @@
 
 #include "httpbridge/auth/authorizer.hpp"
 #include "httpbridge/http/awaitable.hpp"
-#include "httpbridge/http/http_date.hpp"
 #include "httpbridge/http/limits.hpp"
 #include "httpbridge/http/read_pool.hpp"
 #include "httpbridge/http/reply.hpp"

@@ -16,7 +16,7 @@
 namespace hypeman::httpbridge {
 namespace {
 
-// A slow read of everything (metrics.prom) leaves threads for the reads of single instances.
+// More than one, so that a slow read of metrics.prom does not delay reads of single instances.
 constexpr std::size_t thread_count = 4;
 
 constexpr std::chrono::seconds shutdown_timeout{1};
@@ -42,8 +42,8 @@ struct ReadPool::Read {
   Result result = tl::unexpected(ReadError::unavailable);
 };
 
-/// The queues between the event loop and the threads. The threads own it too, because a thread that
-/// hangs in a read may outlive the pool.
+/// The queues between the event loop and the threads. The threads share the ownership, because a
+/// thread that hangs in a read may outlive the pool.
 struct ReadPool::WorkQueue : std::enable_shared_from_this<WorkQueue> {
   std::mutex mutex;
   std::condition_variable wake;
@@ -143,9 +143,9 @@ void ReadPool::submit_new_reads() {
     std::move(new_reads_.begin(), new_reads_.end(), std::back_inserter(queue_->queued));
   }
   new_reads_.clear();
-  // Wakes one thread only: a read usually takes less time than waking another thread. If the
-  // queue is not empty soon, the next call wakes another one. If no call follows because all
-  // clients wait for a read that hangs, expire() does.
+  // Wakes only one thread, because a read usually takes less time than waking a second thread. If
+  // reads remain in the queue, the next call wakes another thread. If all clients wait and no call
+  // follows, expire() wakes it.
   queue_->wake.notify_one();
 }
 
@@ -160,7 +160,7 @@ void ReadPool::finish(const Read& read) {
     reads.is_overdue = false;
     enqueue(read.route, reads);
   }
-  // A handler may start the next read, so this comes last.
+  // A handler may start another read, so the handlers run last.
   for (const Waiter& waiter : completed) {
     waiter.handler(read.result);
   }

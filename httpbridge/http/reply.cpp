@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 namespace hypeman::httpbridge {
@@ -110,6 +111,15 @@ Reply reply_with(BadRequest reason) {
       return error_reply(unavailable, "unavailable", "too many connections", retry_after);
   }
   return error_reply(bad_request, "bad_request", "the request is not valid HTTP");
+}
+
+std::string_view HttpDate::now() {
+  const std::time_t now = std::time(nullptr);
+  if (now != time_) {
+    time_ = now;
+    text_ = fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", fmt::gmtime(now));
+  }
+  return text_;
 }
 
 void write_header(const Reply& reply, const ConnectionHeaders& connection, std::string& to) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ctime>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,6 +40,17 @@ struct Reply {
 [[nodiscard]] Reply reply_with(AuthorizationError error);
 [[nodiscard]] Reply reply_with(ReadError error);
 [[nodiscard]] Reply reply_with(BadRequest reason);
+
+/// The value of the Date header. Formats it once per second.
+class HttpDate {
+ public:
+  /// The text is valid until the next call.
+  [[nodiscard]] std::string_view now();
+
+ private:
+  std::time_t time_ = 0;
+  std::string text_;
+};
 
 /// The parts of a response header that depend on the connection.
 struct ConnectionHeaders {

@@ -20,8 +20,8 @@ struct Route {
   [[nodiscard]] bool operator==(const Route&) const = default;
 };
 
-/// The route of a request target (origin-form or absolute-form, query ignored), percent-decoded
-/// exactly once. Nothing when no route has this path.
+/// Finds the route of a request target in origin-form or absolute-form. Ignores the query. Decodes
+/// percent-encoding exactly once. Returns nothing if no route has this path.
 [[nodiscard]] std::optional<Route> find_route(std::string_view target);
 
 }  // namespace hypeman::httpbridge

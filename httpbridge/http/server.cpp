@@ -2,7 +2,6 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <exception>
@@ -67,15 +66,12 @@ Server::Server(ServerConfig config)
       state_{.reads = {loop_, config.read, config.limits.request_timeout},
              .authorizer = std::move(config.authorizer),
              .limits = config.limits,
-             .access_log = config.access_log,
-             .stopping = false,
-             .connections = {},
-             .date = {}},
+             .access_log = config.access_log},
       signals_(loop_, SIGTERM, SIGINT, SIGHUP),
       timeout_timer_(loop_) {
   for (const ListeningSocket& socket : sockets_) {
     Acceptor& acceptor = acceptors_.emplace_back(loop_);
-    // The acceptor closes its descriptor, so it gets one of its own.
+    // The acceptor will close its descriptor, so this gives it a duplicate.
     acceptor.assign({socket.family(), 0}, socket.duplicate().release());
   }
 }
@@ -95,7 +91,7 @@ void Server::run() {
 void Server::spawn(Awaitable<void> coroutine) {
   asio::co_spawn(loop_.get_executor(), std::move(coroutine), [](const std::exception_ptr& error) {
     if (error) {
-      std::rethrow_exception(error);  // out of run()
+      std::rethrow_exception(error);  // ends run()
     }
   });
 }
@@ -185,21 +181,17 @@ void Server::start_connection(Socket socket) {
 /// one that has been receiving or sending for the longest time.
 bool Server::close_one_connection() {
   using State = Connection::State;
-  auto& connections = state_.connections;
-  auto found = std::find_if(connections.begin(), connections.end(), [](const auto& connection) {
-    return connection->state() == State::idle;
-  });
-  if (found == connections.end()) {
-    found = std::find_if(connections.begin(), connections.end(), [](const auto& connection) {
-      return connection->state() != State::reading;
-    });
+  for (const bool only_idle : {true, false}) {
+    for (const auto& connection : state_.connections) {
+      const State state = connection->state();
+      if (state == State::idle || (!only_idle && state != State::reading)) {
+        const auto found = connection;  // close() removes the list's reference
+        found->close();
+        return true;
+      }
+    }
   }
-  if (found == connections.end()) {
-    return false;
-  }
-  const auto connection = *found;
-  connection->close();
-  return true;
+  return false;
 }
 
 /// Runs only while connections are open, so the process of an idle server does not wake up.

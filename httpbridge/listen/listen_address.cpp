@@ -2,11 +2,12 @@
 
 #include <sys/un.h>
 
-#include <charconv>
+#include <cstddef>
 #include <cstdint>
-#include <system_error>
 
 #include <fmt/format.h>
+
+#include "base/decimal.hpp"
 
 namespace hypeman::httpbridge {
 namespace {
@@ -15,12 +16,6 @@ constexpr std::size_t max_unix_path = sizeof(sockaddr_un::sun_path) - 1;
 
 tl::unexpected<std::string> invalid(std::string_view text, std::string_view why) {
   return tl::unexpected(fmt::format("'{}' {}; use host:port, [v6]:port or unix:/path", text, why));
-}
-
-bool is_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  return error == std::errc{} && end == text.data() + text.size();
 }
 
 }  // namespace
@@ -44,7 +39,7 @@ tl::expected<ListenAddress, std::string> parse_listen_address(std::string_view t
   }
   std::string_view host = text.substr(0, colon);
   const std::string_view port = text.substr(colon + 1);
-  if (!is_port(port)) {
+  if (!parse_decimal<std::uint16_t>(port)) {
     return invalid(text, "has a port that is not a number from 0 to 65535");
   }
   const bool bracketed = host.starts_with('[') && host.ends_with(']');

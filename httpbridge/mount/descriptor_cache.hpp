@@ -14,7 +14,7 @@ namespace hypeman::httpbridge {
 /// while it reads, so two reads never share its position in a sample. Thread-safe.
 class DescriptorCache {
  public:
-  /// A cache that is full closes the descriptor that was not used for the longest time.
+  /// A full cache closes its least recently used descriptor.
   explicit DescriptorCache(std::size_t capacity) : capacity_(capacity) {}
 
   /// Empty if the cache has no descriptor for this ID, or if another thread has taken it.

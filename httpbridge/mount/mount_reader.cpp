@@ -35,21 +35,23 @@ tl::expected<std::string, ReadError> MountReader::read(std::string_view what,
     log_recovery();
     return *std::move(contents);
   }
-  ReadFailure failure = contents.error();
-  if (failure.error == ReadError::not_found) {
+  std::error_code cause = contents.error();
+  ReadError error = classify(cause);
+  if (error == ReadError::not_found) {
     // The directory below an absent mount is empty too, but then the reply must not be 404.
     if (const auto checked = tree->check()) {
       log_recovery();
     } else {
-      failure = {ReadError::unavailable, checked.error().cause};
+      error = ReadError::unavailable;
+      cause = checked.error();
     }
   }
-  if (failure.error == ReadError::unavailable) {
-    log_outage(failure.cause);
-  } else if (failure.error == ReadError::failed) {
-    spdlog::error("cannot read {} in {}: {}", what, directory_, failure.cause.message());
+  if (error == ReadError::unavailable) {
+    log_outage(cause);
+  } else if (error == ReadError::failed) {
+    spdlog::error("cannot read {} in {}: {}", what, directory_, cause.message());
   }
-  return tl::unexpected(failure.error);
+  return tl::unexpected(error);
 }
 
 MountReader::TreePtr MountReader::current_tree() {
@@ -63,7 +65,7 @@ MountReader::TreePtr MountReader::current_tree() {
   }
   auto opened = MountedTree::open(directory_, max_cached_files_);
   if (!opened) {
-    log_outage(opened.error().cause);
+    log_outage(opened.error());
   }
   const std::lock_guard lock{mutex_};
   tree_ = opened ? *std::move(opened) : nullptr;

@@ -11,6 +11,7 @@
 
 #include <tl/expected.hpp>
 
+#include "base/result.hpp"
 #include "httpbridge/mount/mounted_tree.hpp"
 #include "httpbridge/mount/read_error.hpp"
 
@@ -35,7 +36,7 @@ class MountReader {
 
  private:
   using TreePtr = std::shared_ptr<const MountedTree>;
-  using ReadFunction = std::function<ReadResult<std::string>(const MountedTree& tree)>;
+  using ReadFunction = std::function<Result<std::string>(const MountedTree& tree)>;
 
   /// `what` is for the log.
   tl::expected<std::string, ReadError> read(std::string_view what, const ReadFunction& read_from);

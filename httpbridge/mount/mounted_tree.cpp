@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <optional>
 #include <span>
-#include <system_error>
 #include <utility>
 
 #include <dirent.h>
@@ -19,6 +18,7 @@
 #include "base/directory.hpp"
 #include "base/file.hpp"
 #include "base/instance_names.hpp"
+#include "httpbridge/mount/read_error.hpp"
 
 namespace hypeman::httpbridge {
 namespace {
@@ -28,67 +28,22 @@ constexpr std::size_t max_metrics_bytes = std::size_t{64} << 20;
 constexpr std::size_t first_metrics_chunk = std::size_t{256} << 10;
 constexpr std::size_t page_bytes = 4096;
 
-ReadError classify(int error) {
-  switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-    case ELOOP:  // a symbolic link where the tree has none
-    case ENXIO:  // a socket or a device where the tree has a file
-    case EXDEV:
-    case ESTALE:
-      return ReadError::not_found;
-    case ENOTCONN:      // the FUSE daemon has ended
-    case ECONNABORTED:  // it ended before it answered the request
-    case ENODEV:
-    case ETIMEDOUT:
-    case EHOSTDOWN:
-    case EAGAIN:
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-      return ReadError::unavailable;
-    default:
-      return ReadError::failed;
-  }
-}
-
-tl::unexpected<ReadFailure> read_failure(std::error_code cause) {
-  return tl::unexpected(ReadFailure{classify(cause.value()), cause});
-}
-
-tl::unexpected<ReadFailure> read_failure(int error_number) {
-  return read_failure(std::error_code{error_number, std::generic_category()});
-}
-
-tl::unexpected<ReadFailure> last_read_failure() {
-  return read_failure(errno);
-}
-
-bool is_missing(const ReadResult<std::string>& result) {
-  return !result && result.error().error == ReadError::not_found;
-}
-
-ReadResult<UniqueFd> open_in_tree(int root, const std::string& path, int flags) {
-  auto fd = open_beneath(root, path.c_str(), flags);
-  if (!fd) {
-    return read_failure(fd.error());
-  }
-  return *std::move(fd);
+bool is_missing(const Result<std::string>& result) {
+  return !result && classify(result.error()) == ReadError::not_found;
 }
 
 /// Appends the rest of a file to `contents`. A read that returns less than requested has reached
 /// the end: regular files and the FUSE protocol guarantee this.
-ReadResult<std::string> read_rest(int fd, std::string contents, std::size_t chunk,
-                                  std::size_t bound) {
+Result<std::string> read_rest(int fd, std::string contents, std::size_t chunk, std::size_t bound) {
   for (;;) {
     if (contents.size() >= bound) {
-      return read_failure(EFBIG);
+      return failure(EFBIG);
     }
     const std::size_t have = contents.size();
     contents.resize(std::min(have + chunk, bound));
     const auto more = read_at(fd, std::span{contents}.subspan(have), have);
     if (!more) {
-      return read_failure(more.error());
+      return tl::unexpected(more.error());
     }
     const bool at_end = have + more->size() < contents.size();
     contents.resize(have + more->size());
@@ -100,14 +55,14 @@ ReadResult<std::string> read_rest(int fd, std::string contents, std::size_t chun
 }
 
 /// A stats.json usually fits into one page. One aligned page is the cheapest read of a FUSE file.
-ReadResult<std::string> read_stats_json(int fd) {
+Result<std::string> read_stats_json(int fd) {
   alignas(page_bytes) std::array<char, page_bytes> page;  // NOLINT(*-member-init): read fills it
   const auto text = read_at(fd, page, 0);
   if (!text) {
-    return read_failure(text.error());
+    return tl::unexpected(text.error());
   }
   if (text->empty()) {
-    return read_failure(EAGAIN);  // another process is writing the file
+    return failure(EAGAIN);  // another process is writing the file
   }
   if (text->size() < page.size()) {
     return std::string{*text};
@@ -117,18 +72,18 @@ ReadResult<std::string> read_stats_json(int fd) {
 
 }  // namespace
 
-ReadResult<std::shared_ptr<const MountedTree>> MountedTree::open(const std::string& directory,
-                                                                 std::size_t max_cached_files) {
+Result<std::shared_ptr<const MountedTree>> MountedTree::open(const std::string& directory,
+                                                             std::size_t max_cached_files) {
   UniqueFd root{::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (!root) {
-    return last_read_failure();
+    return last_failure();
   }
   const auto identity = identify(root.get(), "", AT_EMPTY_PATH);
   if (!identity) {
     return tl::unexpected(identity.error());
   }
-  // A directory inside another FUSE file system does not qualify for the cache: only the root of a
-  // mount is the daemon's.
+  // Only the root of a FUSE mount gets a cache. Another directory may belong to another FUSE file
+  // system.
   struct statfs status {};
   const bool is_fuse_mount = identity->is_mount_root && ::fstatfs(root.get(), &status) == 0 &&
                              status.f_type == FUSE_SUPER_MAGIC;
@@ -141,13 +96,13 @@ bool MountedTree::is_at(const std::string& directory) const {
   return seen && *seen == identity_;
 }
 
-ReadResult<void> MountedTree::check() const {
-  return open_in_tree(root_.get(), "by-name", O_RDONLY | O_DIRECTORY).map([](const UniqueFd&) {});
+Result<void> MountedTree::check() const {
+  return open_beneath(root_.get(), "by-name", O_RDONLY | O_DIRECTORY).map([](const UniqueFd&) {});
 }
 
-ReadResult<std::string> MountedTree::read_stats(const std::string& wanted) const {
+Result<std::string> MountedTree::read_stats(const std::string& wanted) const {
   const auto read = [this](const std::string& id) { return read_instance(id); };
-  ReadResult<std::string> found = read_failure(ENOENT);
+  Result<std::string> found = failure(ENOENT);
   if (is_instance_id(wanted)) {
     found = read_instance(wanted);
   }
@@ -161,39 +116,39 @@ ReadResult<std::string> MountedTree::read_stats(const std::string& wanted) const
 }
 
 // Does not use the cache: it takes several reads, which must belong to one sample.
-ReadResult<std::string> MountedTree::read_metrics() const {
+Result<std::string> MountedTree::read_metrics() const {
   return open_file("metrics.prom").and_then([](const UniqueFd& fd) {
     return read_rest(fd.get(), {}, first_metrics_chunk, max_metrics_bytes);
   });
 }
 
-ReadResult<MountedTree::Identity> MountedTree::identify(int directory, const std::string& path,
-                                                        int flags) {
+Result<MountedTree::Identity> MountedTree::identify(int directory, const std::string& path,
+                                                    int flags) {
   struct statx status {};
   // DONT_SYNC: the kernel knows the identity. A request to the daemon would double the cost, and
   // the read that follows shows whether the daemon answers.
   if (::statx(directory, path.c_str(), flags | AT_STATX_DONT_SYNC,
               STATX_TYPE | STATX_INO | STATX_MNT_ID, &status) != 0) {
-    return last_read_failure();
+    return last_failure();
   }
   return Identity{status.stx_dev_major, status.stx_dev_minor, status.stx_ino, status.stx_mnt_id,
                   (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0};
 }
 
-ReadResult<UniqueFd> MountedTree::open_file(const std::string& path) const {
-  auto fd = open_in_tree(root_.get(), path, O_RDONLY);
+Result<UniqueFd> MountedTree::open_file(const std::string& path) const {
+  auto fd = open_beneath(root_.get(), path.c_str());
   struct stat status {};
   if (fd && ::fstat(fd->get(), &status) != 0) {
-    return last_read_failure();
+    return last_failure();
   }
   if (fd && !S_ISREG(status.st_mode)) {
-    return read_failure(ENOENT);
+    return failure(ENOENT);
   }
   return fd;
 }
 
-ReadResult<std::string> MountedTree::read_instance(const std::string& id) const {
-  if (UniqueFd fd = is_cached_ ? cache_.take(id) : UniqueFd{}) {
+Result<std::string> MountedTree::read_instance(const std::string& id) const {
+  if (UniqueFd fd = cache_.take(id)) {
     if (auto contents = read_stats_json(fd.get())) {
       cache_.put(id, std::move(fd));
       return contents;
@@ -206,15 +161,15 @@ ReadResult<std::string> MountedTree::read_instance(const std::string& id) const 
     return tl::unexpected(fd.error());
   }
   auto contents = read_stats_json(fd->get());
-  if (contents && is_cached_) {
+  if (contents) {
     cache_.put(id, *std::move(fd));
   }
   return contents;
 }
 
 /// Uses only the text of the link by-name/<name>, and only if it is `../<instance ID>`.
-ReadResult<std::string> MountedTree::find_by_name(const std::string& name) const {
-  const auto link = open_in_tree(root_.get(), "by-name/" + name, O_PATH);
+Result<std::string> MountedTree::find_by_name(const std::string& name) const {
+  const auto link = open_beneath(root_.get(), ("by-name/" + name).c_str(), O_PATH);
   if (!link) {
     return tl::unexpected(link.error());
   }
@@ -222,16 +177,16 @@ ReadResult<std::string> MountedTree::find_by_name(const std::string& name) const
   std::array<char, 64> text{};
   const ssize_t size = ::readlinkat(link->get(), "", text.data(), text.size());
   if (size < 0) {
-    return last_read_failure();  // ENOENT: not a symbolic link
+    return last_failure();  // ENOENT: not a symbolic link
   }
   const std::string_view target{text.data(), static_cast<std::size_t>(size)};
   if (!target.starts_with(parent) || !is_instance_id(target.substr(parent.size()))) {
-    return read_failure(ENOENT);
+    return failure(ENOENT);
   }
   return std::string{target.substr(parent.size())};
 }
 
-ReadResult<std::string> MountedTree::find_by_prefix(std::string_view prefix) const {
+Result<std::string> MountedTree::find_by_prefix(std::string_view prefix) const {
   std::optional<std::string> match;
   bool is_ambiguous = false;
   const auto listed =
@@ -244,13 +199,13 @@ ReadResult<std::string> MountedTree::find_by_prefix(std::string_view prefix) con
         return !is_ambiguous;
       });
   if (!listed) {
-    return read_failure(listed.error());
+    return tl::unexpected(listed.error());
   }
   if (is_ambiguous) {
-    return tl::unexpected(ReadFailure{ReadError::ambiguous, {}});
+    return failure(ENOTUNIQ);
   }
   if (!match) {
-    return read_failure(ENOENT);
+    return failure(ENOENT);
   }
   return *std::move(match);
 }

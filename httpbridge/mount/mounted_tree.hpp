@@ -7,15 +7,16 @@
 #include <string_view>
 #include <utility>
 
+#include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "httpbridge/mount/descriptor_cache.hpp"
-#include "httpbridge/mount/read_error.hpp"
 
 namespace hypeman::httpbridge {
 
 /// The file system that was found at the statistics directory at one time. When another one is
 /// found there, a new MountedTree replaces it, and the last user closes the old descriptors.
-/// Nothing but descriptors is kept between calls: no contents, no results of look-ups. Thread-safe.
+/// Nothing but descriptors is kept between calls: no contents, no results of look-ups. The error of
+/// an ambiguous name or prefix is ENOTUNIQ. Thread-safe.
 class MountedTree {
  public:
   /// Identifies a mounted file system. Unique while a descriptor of the file system is open.
@@ -31,14 +32,11 @@ class MountedTree {
 
   /// For open().
   MountedTree(UniqueFd root, const Identity& identity, std::size_t max_cached_files)
-      : root_(std::move(root)),
-        identity_(identity),
-        is_cached_(max_cached_files > 0),
-        cache_(max_cached_files) {}
+      : root_(std::move(root)), identity_(identity), cache_(max_cached_files) {}
 
   /// Only a FUSE mount gets a cache of descriptors, because only there a read at offset 0 of an
   /// open file is known to take a new sample.
-  [[nodiscard]] static ReadResult<std::shared_ptr<const MountedTree>> open(
+  [[nodiscard]] static Result<std::shared_ptr<const MountedTree>> open(
       const std::string& directory, std::size_t max_cached_files);
 
   /// Whether `directory` still shows this file system.
@@ -46,22 +44,20 @@ class MountedTree {
 
   /// An error if this is not a tree of statistics, for example the empty directory below an absent
   /// mount, or if its daemon does not answer.
-  [[nodiscard]] ReadResult<void> check() const;
+  [[nodiscard]] Result<void> check() const;
 
-  [[nodiscard]] ReadResult<std::string> read_stats(const std::string& wanted) const;
-  [[nodiscard]] ReadResult<std::string> read_metrics() const;
+  [[nodiscard]] Result<std::string> read_stats(const std::string& wanted) const;
+  [[nodiscard]] Result<std::string> read_metrics() const;
 
  private:
-  [[nodiscard]] static ReadResult<Identity> identify(int directory, const std::string& path,
-                                                     int flags);
-  [[nodiscard]] ReadResult<UniqueFd> open_file(const std::string& path) const;
-  [[nodiscard]] ReadResult<std::string> read_instance(const std::string& id) const;
-  [[nodiscard]] ReadResult<std::string> find_by_name(const std::string& name) const;
-  [[nodiscard]] ReadResult<std::string> find_by_prefix(std::string_view prefix) const;
+  [[nodiscard]] static Result<Identity> identify(int directory, const std::string& path, int flags);
+  [[nodiscard]] Result<UniqueFd> open_file(const std::string& path) const;
+  [[nodiscard]] Result<std::string> read_instance(const std::string& id) const;
+  [[nodiscard]] Result<std::string> find_by_name(const std::string& name) const;
+  [[nodiscard]] Result<std::string> find_by_prefix(std::string_view prefix) const;
 
   UniqueFd root_;
   Identity identity_;
-  bool is_cached_;
   mutable DescriptorCache cache_;
 };
 

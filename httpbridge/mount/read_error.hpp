@@ -2,11 +2,9 @@
 
 #include <system_error>
 
-#include <tl/expected.hpp>
-
 namespace hypeman::httpbridge {
 
-/// Why statistics could not be read, for the HTTP reply.
+/// Why statistics could not be read.
 enum class ReadError {
   not_found,
   ambiguous,
@@ -14,13 +12,7 @@ enum class ReadError {
   failed,       ///< the mount returned something that its documentation does not allow
 };
 
-/// The same with the cause, for the log.
-struct ReadFailure {
-  ReadError error = ReadError::failed;
-  std::error_code cause;
-};
-
-template <typename T>
-using ReadResult = tl::expected<T, ReadFailure>;
+/// Maps an error of a system call or of MountedTree.
+[[nodiscard]] ReadError classify(std::error_code error);
 
 }  // namespace hypeman::httpbridge

@@ -17,7 +17,7 @@
 namespace hypeman::tests {
 namespace {
 
-TEST(ForEachEntry, VisitsEveryEntryButTheDots) {
+TEST(ForEachEntry, VisitsEveryEntryExceptDotAndDotDot) {
   const TemporaryDirectory directory;
   write_over(directory.path() / "d/file", "");
   write_over(directory.path() / "d/.hidden", "");
@@ -51,7 +51,7 @@ TEST(ForEachEntry, VisitsMoreEntriesThanOneSystemCallReturns) {
   EXPECT_EQ(visited, count);
 }
 
-TEST(ForEachEntry, StopsWhenTheVisitorSaysSo) {
+TEST(ForEachEntry, StopsWhenTheVisitorReturnsFalse) {
   const TemporaryDirectory directory;
   write_over(directory.path() / "a", "");
   write_over(directory.path() / "b", "");
@@ -64,7 +64,7 @@ TEST(ForEachEntry, StopsWhenTheVisitorSaysSo) {
   EXPECT_EQ(visited, 1);
 }
 
-TEST(ForEachEntry, TellsWhyItCannotList) {
+TEST(ForEachEntry, ReturnsTheErrorIfItCannotList) {
   const TemporaryDirectory directory;
   write_over(directory.path() / "file", "");
   const auto fd = open_directory(directory.path());
@@ -74,7 +74,7 @@ TEST(ForEachEntry, TellsWhyItCannotList) {
   EXPECT_EQ(error_of(for_each_entry(fd->get(), "file", ignore)), ENOTDIR);
 }
 
-TEST(ForEachEntry, SeesWhatTheDirectoryHoldsNow) {
+TEST(ForEachEntry, ShowsNewFilesInAnOpenDirectory) {
   const TemporaryDirectory directory;
   const auto fd = open_directory(directory.path());
   ASSERT_TRUE(fd);

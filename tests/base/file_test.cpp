@@ -45,7 +45,7 @@ class FileTest : public ::testing::Test {
   UniqueFd fd_{open_directory(directory_.path()).value()};
 };
 
-TEST_F(FileTest, NoDescriptorReachesAProgramThatIsStarted) {
+TEST_F(FileTest, DescriptorsAreCloseOnExec) {
   EXPECT_TRUE(closes_on_exec(directory()));
   EXPECT_TRUE(closes_on_exec(open_directory_at(directory(), "directory").value().get()));
   EXPECT_TRUE(closes_on_exec(open_kernel_file(directory(), "file").value().get()));
@@ -59,8 +59,8 @@ TEST_F(FileTest, RootsMayBeSymlinksAndMustBeDirectories) {
   EXPECT_EQ(error_of(open_directory_at(directory(), "file")), ENOTDIR);
 }
 
-TEST_F(FileTest, KernelFilesAreFoundThroughSymlinks) {
-  // /sys/class/net/<interface> is one.
+TEST_F(FileTest, KernelFilesCanBeBehindSymlinks) {
+  // /sys/class/net/<interface> is a symlink.
   EXPECT_EQ(error_of(open_kernel_file(directory(), "directory-link/file")), 0);
   EXPECT_EQ(error_of(open_kernel_file(directory(), "absent")), ENOENT);
 }
@@ -78,7 +78,7 @@ TEST_F(FileTest, UntrustedPathsStayBelowTheirDirectory) {
   EXPECT_EQ(error_of(open_beneath(directory(), "directory/../../etc")), EXDEV);
 }
 
-TEST_F(FileTest, UntrustedFifosAreNotWaitedFor) {
+TEST_F(FileTest, UntrustedFifosDoNotBlock) {
   ASSERT_EQ(::mkfifo((path() / "fifo").c_str(), 0644), 0);
   EXPECT_EQ(error_of(open_beneath(directory(), "fifo")), 0);
 }
@@ -94,7 +94,7 @@ TEST_F(FileTest, ASnapshotIsReadFromTheStartEachTime) {
   EXPECT_EQ(read_snapshot(fd->get(), buffer), "");
 }
 
-TEST_F(FileTest, ASnapshotThatMayNotHaveFittedIsRefused) {
+TEST_F(FileTest, ASnapshotThatFillsTheBufferIsAnError) {
   const auto fd = open_kernel_file(directory(), "file");
   ASSERT_TRUE(fd);
   std::array<char, 7> exactly{};
@@ -103,7 +103,7 @@ TEST_F(FileTest, ASnapshotThatMayNotHaveFittedIsRefused) {
   EXPECT_EQ(read_snapshot(fd->get(), one_more), "content");
 }
 
-TEST_F(FileTest, ReadErrorsAreTold) {
+TEST_F(FileTest, ReadErrorsAreReturned) {
   std::array<char, 64> buffer{};
   EXPECT_EQ(error_of(read_snapshot(-1, buffer)), EBADF);
   EXPECT_EQ(error_of(read_snapshot(directory(), buffer)), EISDIR);
@@ -122,12 +122,12 @@ TEST_F(FileTest, AWholeFileIsReadUpToTheLimit) {
   }
 }
 
-TEST_F(FileTest, AFileBeyondTheLimitIsRefused) {
+TEST_F(FileTest, AFileAboveTheLimitIsAnError) {
   write_over(path() / "large", std::string(100'001, 'x'));
   EXPECT_EQ(error_of(read_whole(open_beneath(directory(), "large").value().get(), 100'000)), EFBIG);
 }
 
-TEST(UniqueFd, ClosesWhatItOwns) {
+TEST(UniqueFd, ClosesItsDescriptor) {
   int number = -1;
   {
     const UniqueFd fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
@@ -137,7 +137,7 @@ TEST(UniqueFd, ClosesWhatItOwns) {
   EXPECT_FALSE(is_open(number));
 }
 
-TEST(UniqueFd, MovesItsDescriptorAndClosesTheOneItHad) {
+TEST(UniqueFd, MoveAssignmentClosesTheOldDescriptor) {
   UniqueFd first{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
   UniqueFd second{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
   const int first_number = first.get();
@@ -148,7 +148,7 @@ TEST(UniqueFd, MovesItsDescriptorAndClosesTheOneItHad) {
   EXPECT_FALSE(is_open(second_number));
 }
 
-TEST(UniqueFd, GivesUpWhatIsReleased) {
+TEST(UniqueFd, DoesNotCloseAReleasedDescriptor) {
   int number = -1;
   {
     UniqueFd fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};

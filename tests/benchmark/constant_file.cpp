@@ -1,8 +1,7 @@
 // constant_file MOUNTPOINT CONTENT_FILE THREADS: a FUSE file system of one file,
-// `instance/stats.json`, whose content never changes. It is the cheapest server that keeps the
-// promises of hypeman-statsfs: the same mount options, timeouts, open flags, kind of reply and
-// loop, and nothing to find out. What it costs to read is what FUSE costs. Ends on SIGTERM or
-// SIGINT.
+// `instance/stats.json`, whose content never changes. It has the same mount options, timeouts, open
+// flags, kind of reply and loop as hypeman-statsfs, but measures nothing. So a read of it costs
+// what FUSE itself costs. Ends on SIGTERM or SIGINT.
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -27,14 +26,14 @@
 
 namespace {
 
-// Directory `n` is inode 2n + 2, and the file in it the one after.
+// Directory `n` has inode 2n + 2. The file in it has the next number.
 constexpr fuse_ino_t first_directory = 2;
 
 bool is_file(fuse_ino_t inode) {
   return inode != FUSE_ROOT_ID && inode % 2 != 0;
 }
 
-constexpr double entry_timeout = 86400.0;  // seconds, as hypeman-statsfs has it
+constexpr double entry_timeout = 86400.0;  // seconds, as in hypeman-statsfs
 constexpr double attribute_timeout = 0.0;  // likewise
 
 using Attributes = struct stat;
@@ -126,7 +125,7 @@ Session mounted_session(const fuse_lowlevel_ops& all, std::string& content,
   return session;
 }
 
-/// Until the connection ends.
+/// Returns when the connection ends.
 void work(fuse_session* session) {
   fuse_buf buffer{};
   for (;;) {

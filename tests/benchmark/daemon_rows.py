@@ -1,4 +1,4 @@
-"""What the daemon takes while it answers nothing: memory and time."""
+"""The memory and the CPU time of an idle daemon."""
 
 import time
 
@@ -13,7 +13,7 @@ def absolute(value):
 
 
 def memory_row(stage):
-    """Daemons of their own, that have done nothing else."""
+    """Starts new daemons for this row, because other rows would change their memory."""
     count = 10000
     empty, full = stage.mount(0, "memory"), stage.mount(count, "memory")
     (empty.path / "metrics.prom").read_bytes()
@@ -22,7 +22,7 @@ def memory_row(stage):
     detail(f"open descriptors after each of {count} was read: {processes.open_descriptors(full.pid)}")
     (full.path / "metrics.prom").read_bytes()
     after_metrics = (processes.anonymous_memory(full.pid) - without) / count
-    detail(f"after a read of metrics.prom as well: {after_metrics:.0f} B an instance")
+    detail(f"after a read of metrics.prom: {after_metrics:.0f} B per instance")
     return [Finding("memory", f"Pss_Anon of the daemon per instance at {count}, beyond an empty one's",
                     f"{with_all / 1024:.0f} KiB", f"{without / 1024:.0f} KiB",
                     absolute((with_all - without) / count), 4096, unit=" B")]

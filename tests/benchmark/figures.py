@@ -1,4 +1,4 @@
-"""Numbers as they are compared and shown."""
+"""Compares and formats measured numbers."""
 
 import dataclasses
 import statistics
@@ -6,7 +6,7 @@ import statistics
 
 @dataclasses.dataclass
 class Spread:
-    """A median, and the quartiles around it."""
+    """A median and its quartiles."""
 
     median: float
     low: float
@@ -19,7 +19,7 @@ def spread(values):
 
 
 def paired_ratio(numerators, denominators):
-    """Of blocks that took turns: what hits both of a pair alike does not show."""
+    """The ratios of neighbouring blocks. A disturbance that affects both blocks does not change the ratio."""
     return spread([n / d for n, d in zip(numerators, denominators)])
 
 

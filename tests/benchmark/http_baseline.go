@@ -1,7 +1,6 @@
-// http_baseline ADDRESS < INSTANCES answers GET /instances/{id}/stats as a Go program does that is
-// written the ordinary way: read the four kernel files, fill a struct, marshal it. A line of
-// INSTANCES is: id, name, pid, TAP, allocated bytes, vCPUs; they are known beforehand, and nothing is
-// checked on a request.
+// http_baseline ADDRESS < INSTANCES answers GET /instances/{id}/stats like an ordinary Go program: it
+// reads the four kernel files, fills a struct and marshals it. A line of INSTANCES is: id, name, pid,
+// TAP, allocated bytes, vCPUs. The program reads INSTANCES at its start and checks nothing on a request.
 package main
 
 import (

@@ -1,4 +1,4 @@
-"""Statistics over HTTP: the bridge beside a handler in Go, asked by wrk."""
+"""Statistics over HTTP: the bridge compared with a handler in Go; wrk sends the requests."""
 
 import json
 import statistics
@@ -42,12 +42,12 @@ def requests_of(stage, mount, count):
 
 
 def split_of_one_answer(stage, mount, bridge):
-    """A single client, so that nothing waits for anything else."""
+    """Measures one client, so that no request waits for another one."""
     times = {name: spread(repetitions).median for name, repetitions in in_process(stage).items()}
     held, = read_sides(stage, [("pread", 1, mount.stats_files()[:1])])
     request = ask(bridge, requests_of(stage, mount, 1), 1)["p50_us"] / 1e6
     rest = held.p50 - times["sample_and_render"]
-    detail(f"one answer to one client, {duration(request)}: kernel files {duration(times['raw_pread'])}, "
+    detail(f"one response to one client, {duration(request)}: kernel files {duration(times['raw_pread'])}, "
            f"rest of the sample {duration(max(times['sample'] - times['raw_pread'], 0))}, "
            f"JSON {duration(times['render_stats_json'])}, FUSE {duration(rest)}, "
            f"HTTP {duration(request - held.p50)}")

@@ -1,4 +1,4 @@
-"""The machine that measures: what it is, and what it lets a process do."""
+"""The properties and limits of the machine that measures."""
 
 import os
 import platform
@@ -27,12 +27,12 @@ def facts(source_root):
 def warn_if_busy():
     load = os.getloadavg()[0]
     if load > 0.5:
-        print(f"bench: others keep {load:.1f} CPUs busy: ratios still compare like with like, absolute figures "
-              "are worse than this machine's", file=sys.stderr)
+        print(f"bench: other programs keep {load:.1f} CPUs busy. The ratios are still valid; the absolute figures "
+              "are worse than on an idle machine", file=sys.stderr)
 
 
 def raise_descriptor_limit():
-    """For this process and those that it starts; where root has not the capability, as far as it goes."""
+    """Raises the limit for this process and its children, as far as its capabilities allow."""
     wanted = 1 << 17
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     for limit in (max(wanted, hard), hard):

@@ -1,4 +1,4 @@
-"""metrics.prom, beside prometheus-process-exporter over the same processes."""
+"""metrics.prom, compared with prometheus-process-exporter for the same processes."""
 
 import os
 import time
@@ -18,7 +18,7 @@ def timed(function, argument):
 
 
 def read_file(path):
-    # Not open(): that asks for the size as well, which is that of a rendering of its own.
+    # Not open(): it also calls fstat(2), which makes the daemon measure everything once more.
     fd = os.open(path, os.O_RDONLY)
     try:
         parts = []

@@ -1,5 +1,5 @@
-// micro DATA_DIR ID PID TAP [--benchmark_...]: what the steps of one sample cost in process, beside
-// the raw reads of the four kernel files that no sample can do without. The instance runs as PID.
+// micro DATA_DIR ID PID TAP [--benchmark_...]: measures the steps of one sample in this process,
+// and the raw reads of the four kernel files, which every sample needs. The instance runs as PID.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -22,9 +22,9 @@
 #include "collector/hypeman/metadata.hpp"
 #include "collector/instances/host.hpp"
 #include "collector/instances/instance.hpp"
-#include "collector/kernel/sys_class_net.hpp"
 #include "collector/kernel/proc_pid_stat.hpp"
 #include "collector/kernel/proc_pid_statm.hpp"
+#include "collector/kernel/sys_class_net.hpp"
 #include "collector/statistics/prometheus_text.hpp"
 #include "collector/statistics/stats_json.hpp"
 
@@ -41,7 +41,7 @@ std::string text_of(const std::string& path) {
   return {std::istreambuf_iterator<char>{file}, {}};
 }
 
-/// What all benchmarks measure.
+/// The instance that all benchmarks measure.
 struct Subject {
   Host host;
   std::string id;
@@ -65,7 +65,7 @@ Subject subject_of(const std::string& data_dir, const std::string& id, const std
           .metadata_text = text_of(data_dir + "/guests/" + id + "/metadata.json")};
 }
 
-/// As a read of stats.json does it.
+/// Like a read of stats.json.
 Sample measure(Instance& instance) {
   return instance.sample(instance.record().value(), stats_json_sources());
 }

@@ -1,4 +1,4 @@
-"""The processes of a run: started, looked into, and ended whatever happens."""
+"""Starts, inspects and ends the processes of a run."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def until(condition, what, log=None):
-    """Waits for what other processes bring about; `log` is what they write."""
+    """Waits for a condition that other processes make true. `log` is the path of their output."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         try:
@@ -18,12 +18,12 @@ def until(condition, what, log=None):
         except OSError:
             pass
         time.sleep(0.01)
-    sys.exit(f"bench: gave up waiting for {what}\n{log.read_text() if log else ''}")
+    sys.exit(f"bench: timeout while waiting for {what}\n{log.read_text() if log else ''}")
 
 
 def start(stack, command, stdin=subprocess.DEVNULL, log=subprocess.DEVNULL, environment=None):
-    """Runs a command until `stack` unwinds. In a session of its own, so that Ctrl-C reaches only the bench,
-    which then ends everything in order."""
+    """Runs a command until `stack` unwinds. The command has its own session, so that Ctrl-C reaches only the
+    bench, which then ends everything in the right order."""
     child = subprocess.Popen([str(word) for word in command], stdin=stdin, stdout=log, stderr=log,
                              env=environment, start_new_session=True)
     stack.callback(end, child)
@@ -40,7 +40,7 @@ def end(child):
 
 
 def tree_of(pid):
-    """A process and all that descend from it."""
+    """A process and all its descendants."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
@@ -64,7 +64,7 @@ def start_time(pid):
 
 
 def context_switches(pid):
-    """Of all threads of a process and its descendants so far."""
+    """The context switches of all threads of a process and its descendants."""
     total = 0
     for one in tree_of(pid):
         for status in Path(f"/proc/{one}/task").glob("*/status"):
@@ -75,8 +75,8 @@ def context_switches(pid):
 
 
 def anonymous_memory(pid):
-    """Bytes that a process and its descendants have for themselves: Pss_Anon, which counts what a fork
-    shares once."""
+    """The private memory of a process and its descendants in bytes. Pss_Anon counts memory that they share
+    only once."""
     total = 0
     for one in tree_of(pid):
         for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():

@@ -1,4 +1,4 @@
-"""The rows about single reads: the program `reader` takes the sides of each in turn."""
+"""The rows about single reads. The program `reader` measures the sides of each row in turn."""
 
 import dataclasses
 import enum
@@ -14,19 +14,19 @@ from sample_row import in_process
 
 BLOCKS = 1000
 OPERATIONS = 50
-DESCRIPTORS_EACH = 4  # that an instance needs to stay open
+DESCRIPTORS_EACH = 4  # of each instance whose files stay open
 
 
 class Placement(enum.Enum):
-    """Where reader and server run. The kernel puts them on one CPU or on two, as it sees fit at the moment, and
-    a round trip takes up to ten times longer between two: left to it, a ratio says which side was the luckier."""
+    """The CPUs of the reader and the servers. A round trip between two CPUs takes up to ten times longer than on
+    one CPU. If the kernel chooses the CPUs, a ratio depends on chance."""
 
-    FREE = "as the kernel has it"
+    FREE = "on CPUs that the kernel chooses"
     APART = "on two CPUs"
     TOGETHER = "on one CPU"
 
     def cpus(self):
-        """Those of the reader, and those of the servers."""
+        """The CPUs of the reader, and the CPUs of the servers."""
         every = sorted(os.sched_getaffinity(0))
         if self is Placement.FREE:
             return every, every
@@ -35,7 +35,7 @@ class Placement(enum.Enum):
 
 @dataclasses.dataclass
 class Side:
-    """What `reader` says of one side."""
+    """The result of `reader` for one side."""
 
     medians: list  # of the blocks, seconds
     rates: list  # of the blocks, reads per second
@@ -99,11 +99,11 @@ def lxcfs_row(stage):
 
 
 def instances_row(stage):
-    """Judged are reads of the same ten instances, because that is what more instances beside them may not make
-    dearer. Who reads ever different ones pays for caches that are too small for 10,000 of anything, which is shown
-    beside what it costs without us. All instances run on the same ten processes, so that it is not the kernel's
-    memory of processes that grows. Each order has a daemon of its own: which descriptors one keeps open is not to
-    depend on another."""
+    """The bar is for reads of the same ten instances: other instances on the host must not make them slower. Reads
+    of always different instances are slower, because CPU caches are too small for 10,000 of anything. Other details
+    show how slow that is without the daemon. All instances run on the same ten processes, so that the kernel does
+    not need more memory for processes. Each order has its own daemon, because an order determines which descriptors
+    stay open."""
     count, few = 10000, 1000
     ten = stage.mount(10)
     everything, part, turns = (stage.mount(count, order, most_processes=10)
@@ -134,11 +134,11 @@ def instances_row(stage):
         if files == 10:
             findings.append(Finding("instances", "open+read+close, ten instances of 10,000, beside ten of ten",
                                     str(many), str(base), ratio, 1.1))
-    # What grows so without us: how much of the above can be ours at most.
+    # The same comparison without the daemon. It shows which part of the numbers above is not from the daemon.
     for what_it_is, many_files, ten_files in (
-            ("without us: 10,000 constant files", stage.constant_files(count), stage.constant_files(10)),
-            ("without us: 1,000 constant files", stage.constant_files(few), stage.constant_files(10)),
-            ("without us: 1,000 /proc/<pid>/stat", proc_stat(few), proc_stat(10))):
+            ("without it: 10,000 constant files", stage.constant_files(count), stage.constant_files(10)),
+            ("without it: 1,000 constant files", stage.constant_files(few), stage.constant_files(10)),
+            ("without it: 1,000 /proc/<pid>/stat", proc_stat(few), proc_stat(10))):
         many, base = read_sides(stage, [("open", 1, many_files), ("open", 1, ten_files)],
                                 placement=Placement.TOGETHER)
         detail(f"{what_it_is:35} {str(many):22} beside ten: {str(base):22} "
@@ -147,7 +147,7 @@ def instances_row(stage):
 
 
 def readers_row(stage):
-    """Beyond the table of bars: many readers at a time must not get less done than one."""
+    """Many parallel readers together must not read less than one reader."""
     counts = (1, 2, 4, 8, 16, 64)
     files = stage.mount(200).stats_files()[:64]
     sides = [("open", count, files[:1]) for count in counts] + [("open", count, files[:count])
@@ -167,7 +167,7 @@ def readers_row(stage):
 
 
 def threads_row(stage):
-    """No bar: the kernel adds up the times of all threads of a process when its stat is read."""
+    """Has no bar: the kernel adds up the times of all threads of a process for each read of its stat."""
     counts = (1, 10, 100)
     mount = stage.serve("threads", stage.instances_on(
         "threads", [stage.process_of_threads(count) for count in counts]))

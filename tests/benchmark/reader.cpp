@@ -1,10 +1,11 @@
-// reader BLOCKS OPERATIONS SIDE...: what reading files costs, of several sides that are compared.
+// reader BLOCKS OPERATIONS SIDE...: measures what it costs to read files, and compares several
+// sides.
 //
-// A SIDE is MODE:THREADS:LIST. MODE is `open` (open, read, close) or `pread` (pread at offset 0 on
-// a descriptor that is held); LIST is a file with a path a line, which are read in random order.
-// The sides take turns, OPERATIONS reads each, BLOCKS times, in alternating order, so that whatever
-// else the machine does hits all of them alike. Prints one JSON object a side: the median and the
-// rate of each block, and the quantiles over all reads.
+// A SIDE is MODE:THREADS:LIST. MODE is `open` (open, read, close) or `pread` (pread at offset 0 of
+// an open file). LIST is a file with one path per line; the paths are read in random order. The
+// sides take turns in alternating order: each makes OPERATIONS reads, BLOCKS times. So other work
+// on the machine affects all sides equally. Prints one JSON object for each side: the median and
+// the rate of each block, and the quantiles over all reads.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -57,7 +58,7 @@ void read_at_start(int fd, const std::string& path) {
   }
 }
 
-/// The files of one side, and how they are read.
+/// The files of one side and the way of reading them.
 class Files {
  public:
   Files(std::string_view mode, const std::string& list) {
@@ -96,10 +97,10 @@ struct Block {
   double reads_per_second = 0;
 };
 
-/// Which file is read next.
+/// Chooses the file to read next.
 class Order {
  public:
-  /// `turn` is the first, and the ones after it follow; none: they are random.
+  /// Starts with file `turn` and continues in order. Without `turn`, the order is random.
   Order(std::size_t files, unsigned seed, std::optional<std::size_t> turn)
       : files_{files}, random_{seed}, turn_{turn} {}
 
@@ -111,7 +112,7 @@ class Order {
   std::optional<std::size_t> turn_;
 };
 
-/// Reads files, and says how long each read took.
+/// Reads files and returns the duration of each read.
 std::vector<Nanoseconds> timed_reads(const Files& files, Order order, std::size_t count) {
   std::vector<Nanoseconds> times(count);
   for (auto& time : times) {
@@ -137,7 +138,7 @@ class Side {
     files_.emplace(text.substr(0, first), text.substr(second + 1));
   }
 
-  /// The first read of a file looks up its name, which the kernel then keeps; opens and samples.
+  /// The first read of a file also looks up its name. The kernel then caches the name.
   void warm_up() const {
     for (std::size_t index = 0; index < files_->size(); ++index) {
       files_->read(index);

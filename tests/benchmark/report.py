@@ -1,4 +1,4 @@
-"""What a row found, and the table of all rows."""
+"""The results of the rows, and the table of all results."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from figures import Spread
 
 @dataclasses.dataclass
 class Finding:
-    """One line of the table; met or missed if it has a bar."""
+    """One line of the table."""
 
     row: str
     what: str
@@ -37,7 +37,7 @@ HEADINGS = ["row", "what", "ours, median / p99", "theirs, median / p99", "value 
 
 
 def table(findings):
-    """In Markdown, so that it can be taken over as it is."""
+    """The table in Markdown, for docs/performance.md."""
     lines = [HEADINGS] + [finding.cells() for finding in findings]
     widths = [max(map(len, column)) for column in zip(*lines)]
 

@@ -1,4 +1,4 @@
-"""One sample in process, by Google Benchmark."""
+"""One sample without a file system, measured with Google Benchmark."""
 
 import json
 import subprocess
@@ -10,8 +10,8 @@ REPETITIONS = 20
 
 
 def in_process(stage, which=""):
-    """Seconds of CPU time of each repetition, by benchmark; none of them ever waits, unless others use the
-    machine. The repetitions of all are interleaved at random. `which` is a regular expression."""
+    """The CPU time of each repetition in seconds, by benchmark. The repetitions of all benchmarks run in random
+    order. `which` is a regular expression."""
     data, ids = stage.instances(10)
     done = subprocess.run(
         [stage.tool("micro"), data, ids[0], str(stage.stand_ins(10)[0]), stage.tap,

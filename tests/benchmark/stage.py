@@ -1,5 +1,5 @@
-"""What the rows measure: instances on real processes and a real TAP, and the daemons that serve them. Made
-when a row asks for it, shared by the rows, removed with the stage."""
+"""The objects that the rows measure: instances with real processes and a real TAP, and their daemons. They are
+created when a row needs them, shared by the rows, and removed with the stage."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import processes
 
-MOST_PROCESSES = 1000  # beyond it, instances share them
+MOST_PROCESSES = 1000  # more instances share processes
 
 
 def free_port():
@@ -28,7 +28,7 @@ def http_get(url):
 
 
 class Mount:
-    """A hypeman-statsfs over a number of instances."""
+    """A running hypeman-statsfs with a number of instances."""
 
     def __init__(self, path, daemon, ids):
         self.path = path
@@ -49,7 +49,7 @@ class Stage:
         self._servers = []
         self._stand_ins = []
         self._boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        # Of an instance's ID, the first eight characters name its TAP: with these, all share one.
+        # The first eight characters of an ID name the TAP, so all instances share one TAP.
         self._prefix = f"b{os.getpid() % 0x10000000:07x}"
         self.tap = f"hype-{self._prefix}"
         self.place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
@@ -68,7 +68,7 @@ class Stage:
 
     def _start_mounted(self, mountpoint, command, environment=None):
         log = Path(f"{mountpoint}.log")
-        # For what does not unmount itself; what is registered last is run first.
+        # Unmounts if the program does not. It runs after the program has ended: the last callback runs first.
         self._stack.callback(subprocess.run, ["umount", "--quiet", "--lazy", mountpoint], check=False,
                              stderr=subprocess.DEVNULL)
         with open(log, "wb") as output:
@@ -78,7 +78,7 @@ class Stage:
         return daemon
 
     def run_servers_on(self, cpus):
-        """Keeps all file systems that have been mounted so far on these CPUs."""
+        """Runs all daemons that have been started so far on these CPUs."""
         for pid in self._servers:
             processes.run_on(cpus, pid)
 
@@ -91,14 +91,14 @@ class Stage:
         return path
 
     def stand_ins(self, count):
-        """PIDs of processes that stand in for hypervisors."""
+        """The PIDs of processes that are used instead of hypervisors."""
         while len(self._stand_ins) < count:
             child = processes.start(self._stack, [self.build / "tests/support/stand_in"])
             self._stand_ins.append(child.pid)
         return self._stand_ins[:count]
 
     def process_of_threads(self, count):
-        """The PID of a process of that many threads, none of which does anything."""
+        """The PID of a process with `count` idle threads."""
         program = ("import threading, time\n"
                    f"for _ in range({count - 1}):\n"
                    "    threading.Thread(target=time.sleep, args=(1e6,), daemon=True).start()\n"
@@ -119,17 +119,17 @@ class Stage:
                 "NetworkEnabled": True, "HypervisorPID": pid,
                 "HypervisorStartTime": processes.start_time(pid), "HypervisorBootID": self._boot_id,
                 "CreatedAt": "2026-01-01T00:00:00Z"}))
-        time.sleep(3)  # metadata that has just been written is read again each time
+        time.sleep(3)  # the daemon reads metadata again each time if it is new
         return data, ids
 
     def instances(self, count, most_processes=MOST_PROCESSES):
-        """A data directory of that many running instances, and their IDs."""
+        """A data directory with `count` running instances, and their IDs."""
         pids = self.stand_ins(min(count, most_processes))
         return self._once(("data", count, len(pids)),
                           lambda: self._write_instances(f"data-{count}-{len(pids)}", pids, count))
 
     def instances_on(self, name, pids):
-        """The same with an instance for each of the PIDs."""
+        """The same, with one instance for each PID."""
         return self._once(("data", name), lambda: self._write_instances(f"data-{name}", pids, len(pids)))
 
     def serve(self, name, instances):
@@ -140,12 +140,12 @@ class Stage:
         return Mount(mountpoint, daemon, ids)
 
     def mount(self, count, purpose="shared", most_processes=MOST_PROCESSES):
-        """That many instances, mounted; a daemon of its own for each purpose."""
+        """A mount with `count` instances. Each purpose gets its own daemon."""
         return self._once(("mount", count, purpose),
                           lambda: self.serve(f"{count}-{purpose}", self.instances(count, most_processes)))
 
     def constant_files(self, count=1):
-        """FUSE files of the size and with the server's threads of a mounted stats.json."""
+        """FUSE files with constant content. Size and number of server threads are those of a mounted stats.json."""
         mountpoint = self._once("constant", self._start_constant_files)
         return [mountpoint / str(number) / "stats.json" for number in range(count)]
 
@@ -154,7 +154,7 @@ class Stage:
         content = self.place / "constant.json"
         content.write_bytes(like.stats_files()[0].read_bytes())
         mountpoint = self._new_directory("constant")
-        threads = processes.most_threads(like.pid) - 1  # one waits for signals
+        threads = processes.most_threads(like.pid) - 1  # the main thread answers no requests
         self._start_mounted(mountpoint, [self.tool("constant_file"), mountpoint, content, threads])
         return mountpoint
 
@@ -175,7 +175,7 @@ class Stage:
         return mountpoint / "proc/meminfo"
 
     def exporter(self):
-        """The URL of prometheus-process-exporter over the 1,000 processes."""
+        """The URL of prometheus-process-exporter for the 1,000 processes."""
         return self._once("exporter", self._start_exporter)
 
     def _start_exporter(self):
@@ -190,7 +190,7 @@ class Stage:
         return url
 
     def bridge(self, mount):
-        """The base URL of a bridge over a mount."""
+        """The base URL of a bridge for a mount."""
         port = free_port()
         processes.start(self._stack, [
             self.build / "httpbridge/hypeman-stats-bridge", "--stats-dir", mount.path,
@@ -200,7 +200,7 @@ class Stage:
         return url
 
     def go_handler(self, mount):
-        """The same for the handler in Go, which is told beforehand where each instance's files are."""
+        """The same for the handler in Go. It gets the PID and the TAP of each instance at its start."""
         pids = self.stand_ins(min(len(mount.ids), MOST_PROCESSES))
         known = self.write("go-instances", [
             f"{one} web-server-{number} {pids[number % len(pids)]} {self.tap} {4 << 30} 2"

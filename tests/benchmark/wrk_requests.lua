@@ -1,5 +1,5 @@
--- wrk ... -s wrk_requests.lua URL -- FILE: asks for the paths that FILE lists, one after the other, and
--- prints what came of it as JSON.
+-- wrk ... -s wrk_requests.lua URL -- FILE: requests the paths in FILE one after the other, and prints
+-- the result as JSON.
 local requests, position = {}, 0
 
 function init(arguments)

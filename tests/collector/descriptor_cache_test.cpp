@@ -17,12 +17,12 @@ namespace {
 using collector::DescriptorCache;
 using collector::KernelFiles;
 
-/// Files that are open: those of a real process.
+/// Open files of a real process.
 class DescriptorCacheTest : public ::testing::Test {
  protected:
   static std::size_t open_descriptors() { return list("/proc/self/fd").size(); }
 
-  /// As a measurement does it.
+  /// Like a measurement.
   void use(DescriptorCache& cache, const std::shared_ptr<KernelFiles>& files) {
     cache.use(files);
     ASSERT_TRUE(files->process(host.host().procfs, identity));

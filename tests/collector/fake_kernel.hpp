@@ -12,13 +12,14 @@
 
 namespace hypeman::tests {
 
-/// Writes a file in place, so that who holds it open sees the new content. Makes its directories.
+/// Writes a file in place, so that open descriptors show the new content. Creates missing
+/// directories.
 void write_over(const std::filesystem::path& path, std::string_view text);
 
-/// Arguments as /proc/<pid>/cmdline has them.
+/// Arguments in the format of /proc/<pid>/cmdline.
 [[nodiscard]] std::string command_line(const std::vector<std::string>& arguments);
 
-/// What a test says about a process; the rest of its files is filled in.
+/// The properties of a process that a test sets. The other fields get default values.
 struct FakeProcess {
   pid_t pid = 4711;
   std::string command = "cloud-hyperviso";
@@ -31,10 +32,10 @@ struct FakeProcess {
   std::string command_line;
 };
 
-/// The text of its /proc/<pid>/stat, with numbers of their own in all fields that nobody needs.
+/// The text of /proc/<pid>/stat. Fields that the program does not use have different numbers.
 [[nodiscard]] std::string stat_text(const FakeProcess& process);
 
-/// A directory in the shape of /proc.
+/// A directory with the layout of /proc.
 class FakeProc {
  public:
   static constexpr std::string_view boot_id = "2f1c9cb8-0c54-4b5c-9a3e-5a1d3f3f0c11";
@@ -48,7 +49,7 @@ class FakeProc {
 
   /// Writes the files of a process in place.
   void write(const FakeProcess& process) const;
-  /// The files of the PID become other files, as those of another process are.
+  /// Replaces the files of the PID with new files, as when another process gets the PID.
   void replace(const FakeProcess& process) const;
   void remove(pid_t pid) const;
 
@@ -56,7 +57,7 @@ class FakeProc {
   TemporaryDirectory directory_;
 };
 
-/// A directory in the shape of /sys.
+/// A directory with the layout of /sys.
 class FakeSys {
  public:
   FakeSys();
@@ -64,7 +65,7 @@ class FakeSys {
   [[nodiscard]] std::string path() const { return directory_.path(); }
   [[nodiscard]] std::filesystem::path statistics(std::string_view interface) const;
 
-  /// Counters as the host sees them, written in place.
+  /// Writes the counters, from the host's point of view, in place.
   void write(std::string_view interface, std::uint64_t rx_bytes, std::uint64_t tx_bytes) const;
   void remove(std::string_view interface) const;
 

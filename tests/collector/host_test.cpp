@@ -12,7 +12,7 @@ namespace {
 using collector::Host;
 using collector::Roots;
 
-TEST(Host, DefaultsToWhereHypemanAndTheKernelKeepThings) {
+TEST(Host, DefaultRootsAreThoseOfHypemanAndTheKernel) {
   const Roots roots;
   EXPECT_EQ(roots.data_dir, "/var/lib/hypeman");
   EXPECT_EQ(roots.proc, "/proc");
@@ -25,7 +25,7 @@ TEST(Host, OpensWithoutAnyInstance) {
   EXPECT_TRUE(host) << host.error();
 }
 
-TEST(Host, NamesTheRootThatIsMissingAndSaysWhy) {
+TEST(Host, ErrorNamesTheMissingRootAndTheReason) {
   const TemporaryDirectory data;
   const std::string absent = data.path() / "absent";
   const auto expected = absent + ": No such file or directory";

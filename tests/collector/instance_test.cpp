@@ -26,7 +26,7 @@ namespace {
 using collector::Instance;
 using collector::Sample;
 
-/// Everything of an instance, or why there is nothing.
+/// A sample of all sources of an instance, or the error.
 Result<Sample> sample_of(Instance& instance) {
   return instance.record().map(
       [&](const auto& record) { return instance.sample(record, all_sources); });
@@ -43,7 +43,7 @@ void expect_stopped(const Sample& sample) {
   EXPECT_EQ(tx_bytes(sample), 0U);
 }
 
-/// An instance over /proc and /sys of our making: running, with a TAP.
+/// A running instance with a TAP, in a fake /proc and /sys.
 class FakedInstance : public ::testing::Test {
  protected:
   FakedInstance() {
@@ -85,7 +85,7 @@ class FakedInstance : public ::testing::Test {
   Instance instance_{host_.host(), std::string{first_id}};
 };
 
-TEST_F(FakedInstance, ThatRunsIsMeasured) {
+TEST_F(FakedInstance, IsMeasuredWhileItRuns) {
   const auto measured = sample();
   EXPECT_TRUE(measured.running);
   EXPECT_EQ(measured.record->id, first_id);
@@ -98,7 +98,7 @@ TEST_F(FakedInstance, ThatRunsIsMeasured) {
   EXPECT_EQ(host().log(), "");
 }
 
-TEST_F(FakedInstance, IsMeasuredAnewByEachSample) {
+TEST_F(FakedInstance, IsMeasuredAgainForEachSample) {
   ASSERT_TRUE(sample().running);
   auto later = process();
   later.user_ticks += 6;
@@ -111,7 +111,7 @@ TEST_F(FakedInstance, IsMeasuredAnewByEachSample) {
   EXPECT_EQ(rx_bytes(measured), 223U);
 }
 
-TEST_F(FakedInstance, SaysWhenItWasMeasured) {
+TEST_F(FakedInstance, SampleHasTheTimeOfTheMeasurement) {
   const auto before = std::chrono::system_clock::now();
   const auto measured = sample();
   EXPECT_GE(measured.time, before);
@@ -138,25 +138,25 @@ TEST_F(FakedInstance, ThatIsStoppedIsZeroAndKeepsItsAllocations) {
   EXPECT_EQ(host().log(), "");
 }
 
-TEST_F(FakedInstance, IsZeroByTheFirstSampleAfterItsStop) {
+TEST_F(FakedInstance, FirstSampleAfterAStopIsZero) {
   ASSERT_TRUE(sample().running);
   data().write(stopped());
   expect_stopped(sample());
 }
 
-TEST_F(FakedInstance, WhoseProcessEndedUncleanlyIsZeroThoughItsTapIsThere) {
+TEST_F(FakedInstance, CrashIsZeroEvenIfTheTapRemains) {
   ASSERT_TRUE(sample().running);
   proc().remove(process().pid);
   auto zombie = process();
   zombie.state = 'Z';
   proc().write(zombie);
-  // What is pinned, in the fake, is the old file: only a new instance sees the new one.
+  // An open descriptor shows the old fake file. Only a new instance opens the new file.
   Instance fresh{host().host(), std::string{first_id}};
   expect_stopped(sample_of(fresh).value());
   EXPECT_EQ(host().log(), "");
 }
 
-TEST_F(FakedInstance, WhosePinnedProcessBecomesAZombieIsZero) {
+TEST_F(FakedInstance, ZombieIsZeroEvenIfItsFilesAreOpen) {
   ASSERT_TRUE(sample().running);
   auto zombie = process();
   zombie.state = 'Z';
@@ -165,14 +165,14 @@ TEST_F(FakedInstance, WhosePinnedProcessBecomesAZombieIsZero) {
   expect_stopped(sample());
 }
 
-TEST_F(FakedInstance, WhosePidBelongsToAStrangerIsZero) {
+TEST_F(FakedInstance, PidOfAnotherProcessIsZero) {
   auto stranger = process();
   ++stranger.start_time_ticks;
   proc().write(stranger);
   expect_stopped(sample());
 }
 
-TEST_F(FakedInstance, ThatRestartedIsMeasuredByItsNewProcess) {
+TEST_F(FakedInstance, RestartIsMeasuredFromTheNewProcess) {
   ASSERT_TRUE(sample().running);
   FakeProcess second = process();
   second.pid = 4712;
@@ -187,7 +187,7 @@ TEST_F(FakedInstance, ThatRestartedIsMeasuredByItsNewProcess) {
   EXPECT_EQ(cpu_seconds(sample()), 7 / ticks_per_second());
 }
 
-TEST_F(FakedInstance, ThatRestartedUnderTheSamePidIsMeasuredByItsNewProcess) {
+TEST_F(FakedInstance, RestartWithTheSamePidIsMeasuredFromTheNewProcess) {
   ASSERT_TRUE(sample().running);
   auto second = process();
   second.start_time_ticks += 1000;
@@ -200,7 +200,7 @@ TEST_F(FakedInstance, ThatRestartedUnderTheSamePidIsMeasuredByItsNewProcess) {
   EXPECT_EQ(cpu_seconds(sample()), 7 / ticks_per_second());
 }
 
-TEST_F(FakedInstance, ThatWasStoppedInBetweenGetsTheNewTap) {
+TEST_F(FakedInstance, RestartUsesTheNewTap) {
   ASSERT_TRUE(sample().running);
   data().write(stopped());
   ASSERT_FALSE(sample().running);
@@ -212,7 +212,7 @@ TEST_F(FakedInstance, ThatWasStoppedInBetweenGetsTheNewTap) {
   EXPECT_EQ(tx_bytes(measured), 1U);
 }
 
-TEST_F(FakedInstance, WithoutItsTapFailsInItsNetworkOnlyAndIsLoggedOnce) {
+TEST_F(FakedInstance, MissingTapFailsOnlyTheNetworkAndIsLoggedOnce) {
   sys().remove(interface);
   for (int attempt = 0; attempt < 5; ++attempt) {
     const auto measured = sample();
@@ -226,7 +226,7 @@ TEST_F(FakedInstance, WithoutItsTapFailsInItsNetworkOnlyAndIsLoggedOnce) {
   EXPECT_NE(host().log().find("network"), std::string::npos) << host().log();
 }
 
-TEST_F(FakedInstance, WhoseTapComesLateIsMeasuredThen) {
+TEST_F(FakedInstance, TapThatAppearsLaterIsMeasured) {
   sys().remove(interface);
   ASSERT_EQ(error_of(rx_bytes(sample())), ENODEV);
   sys().write(interface, 1, 2);
@@ -234,7 +234,7 @@ TEST_F(FakedInstance, WhoseTapComesLateIsMeasuredThen) {
   EXPECT_EQ(rx_bytes(measured), 2U);
 }
 
-TEST_F(FakedInstance, WithoutNetworkHasNoTrafficWhateverTapIsThere) {
+TEST_F(FakedInstance, WithoutNetworkIgnoresAnExistingTap) {
   auto record = running();
   record.network_enabled = false;
   data().write(record);
@@ -244,7 +244,7 @@ TEST_F(FakedInstance, WithoutNetworkHasNoTrafficWhateverTapIsThere) {
   EXPECT_EQ(tx_bytes(measured), 0U);
 }
 
-TEST_F(FakedInstance, WhoseProcessCannotBeReadIsNotTakenForStopped) {
+TEST_F(FakedInstance, UnreadableProcessIsNotShownAsStopped) {
   write_over(proc().process(process().pid) / "stat", "nonsense\n");
   for (int attempt = 0; attempt < 3; ++attempt) {
     const auto measured = sample();
@@ -256,7 +256,7 @@ TEST_F(FakedInstance, WhoseProcessCannotBeReadIsNotTakenForStopped) {
   EXPECT_EQ(host().logged_lines(), 2U) << host().log();  // once per part
 }
 
-TEST_F(FakedInstance, WhoseProcessIsExitingFailsInItsMemoryOnly) {
+TEST_F(FakedInstance, ExitingProcessFailsOnlyTheMemory) {
   auto exiting = process();
   exiting.size_pages = 0;
   exiting.resident_pages = 0;
@@ -267,19 +267,19 @@ TEST_F(FakedInstance, WhoseProcessIsExitingFailsInItsMemoryOnly) {
   EXPECT_EQ(error_of(rss_bytes(measured)), ESRCH);
 }
 
-TEST_F(FakedInstance, WhoseMetadataBreaksIsStillMeasured) {
+TEST_F(FakedInstance, IsStillMeasuredIfItsMetadataBreaks) {
   ASSERT_TRUE(sample().running);
   data().write_in_place(first_id, R"({"Id": )");
   EXPECT_TRUE(sample().running);
 }
 
-TEST_F(FakedInstance, ThatIsRemovedIsGone) {
+TEST_F(FakedInstance, IsNotFoundAfterItsRemoval) {
   ASSERT_TRUE(sample().running);
   data().remove(first_id);
   EXPECT_EQ(error_of(sample_of(instance())), ENOENT);
 }
 
-TEST_F(FakedInstance, ThatIsNoInstanceIsNotThere) {
+TEST_F(FakedInstance, IsNotFoundIfItsDirectoryIsNotAnInstance) {
   data().write_text(first_id, metadata_json({.id = std::string{second_id}}));
   EXPECT_EQ(error_of(sample_of(instance())), ENOENT);
   auto pending = running();
@@ -288,7 +288,7 @@ TEST_F(FakedInstance, ThatIsNoInstanceIsNotThere) {
   EXPECT_EQ(error_of(sample_of(instance())), ENOENT);
 }
 
-TEST_F(FakedInstance, IsMeasuredByManyAtOnceWhileItRestarts) {
+TEST_F(FakedInstance, CanBeMeasuredInParallelDuringRestarts) {
   std::atomic<bool> done = false;
   std::atomic<int> wrong = 0;
   constexpr int count = 4;
@@ -330,7 +330,7 @@ TEST(RealInstance, AgreesWithTheKernel) {
   EXPECT_LE(ticks, static_cast<double>(after));
 }
 
-TEST(RealInstance, ThatIsKilledAndStartedAnewIsSeenByTheNextSample) {
+TEST(RealInstance, NextSampleShowsAKillAndARestart) {
   const TestHost host;
   const auto socket = host.data().socket(first_id);
   auto first = start_stand_in(socket);

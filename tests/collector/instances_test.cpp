@@ -49,7 +49,7 @@ class InstancesTest : public ::testing::Test {
     return ids;
   }
   [[nodiscard]] std::map<std::string, std::string> names() { return instances_.names().value(); }
-  /// The ID of the instance that owns the name, or what is wrong.
+  /// The ID of the instance with this name, or the error.
   [[nodiscard]] std::string owner(std::string_view name) {
     const auto found = instances_.find_by_name(name);
     return found ? found->record->id : found.error().message();
@@ -69,7 +69,7 @@ TEST_F(InstancesTest, AreNoneInAnEmptyDataDirectory) {
   EXPECT_EQ(error_of(instances().find_by_name("web")), ENOENT);
 }
 
-TEST_F(InstancesTest, AreNoneBeforeHypemanHasMadeAny) {
+TEST_F(InstancesTest, AreNoneWithoutAGuestsDirectory) {
   filesystem::remove(data().guests());
   EXPECT_EQ(listed(), Ids{});
   EXPECT_TRUE(names().empty());
@@ -103,7 +103,7 @@ TEST_F(InstancesTest, AreTheSameObjectEachTime) {
   EXPECT_EQ(instances().list().value().at(0).instance, first);
 }
 
-TEST_F(InstancesTest, WhatIsNoIdIsNotLookedFor) {
+TEST_F(InstancesTest, InvalidIdsAreNotLookedUp) {
   for (const std::string text : {"", ".", "..", "/", "../guests", "a/b", "by-name", "UPPER"}) {
     EXPECT_EQ(error_of(instances().find(text)), ENOENT) << text;
   }
@@ -127,7 +127,7 @@ TEST_F(InstancesTest, AppearAndDisappearAtOnce) {
   EXPECT_EQ(owner("web"), first_id);
 }
 
-TEST_F(InstancesTest, ABadOneHidesNoGoodOne) {
+TEST_F(InstancesTest, BadOnesDoNotHideGoodOnes) {
   add(second_id, "web");
   data().write_text("broken", "{\"Id\": ");
   data().write_text("empty", "");
@@ -167,14 +167,14 @@ TEST_F(InstancesTest, ABadOneHidesNoGoodOne) {
   EXPECT_EQ(host().logged_lines(), logged) << "logged once, not per listing";
 }
 
-TEST_F(InstancesTest, OneThatBecomesGoodIsListed) {
+TEST_F(InstancesTest, OneThatBecomesValidIsListed) {
   data().write_text(first_id, "{");
   ASSERT_EQ(listed(), Ids{});
   add(first_id, "web");
   EXPECT_EQ(listed(), Ids{std::string{first_id}});
 }
 
-TEST_F(InstancesTest, OneThatIsToBeDeletedIsHiddenFromEveryLookUp) {
+TEST_F(InstancesTest, PendingDeleteHidesFromEveryLookUp) {
   add(first_id, "web");
   ASSERT_EQ(owner("web"), first_id);
   data().write({.id = std::string{first_id}, .name = "web", .pending_delete_at = late});
@@ -184,7 +184,7 @@ TEST_F(InstancesTest, OneThatIsToBeDeletedIsHiddenFromEveryLookUp) {
   EXPECT_TRUE(names().empty());
 }
 
-TEST_F(InstancesTest, TheDirectoryOfAForkIsNotListedAndTheForkedOneIs) {
+TEST_F(InstancesTest, AreStillListedDuringAFork) {
   add(first_id, "web");
   ASSERT_EQ(listed(), Ids{std::string{first_id}});
   const auto renamed = data().instance(first_id).string() + ".fork-bak.1767323045123456789";
@@ -209,7 +209,7 @@ TEST_F(InstancesTest, ANameLeadsToItsInstance) {
                                                          {"web", std::string{first_id}}}));
 }
 
-TEST_F(InstancesTest, ANewNameIsFoundAtOnceAndTheOldOneNoMore) {
+TEST_F(InstancesTest, ARenameReplacesTheOldNameAtOnce) {
   add(first_id, "web");
   ASSERT_EQ(owner("web"), first_id);
   add(first_id, "api");
@@ -217,7 +217,7 @@ TEST_F(InstancesTest, ANewNameIsFoundAtOnceAndTheOldOneNoMore) {
   EXPECT_EQ(owner("web"), "No such file or directory");
 }
 
-TEST_F(InstancesTest, ANameThatIsPassedOnLeadsToTheNewOwner) {
+TEST_F(InstancesTest, ANameCanMoveToAnotherInstance) {
   add(first_id, "web");
   ASSERT_EQ(owner("web"), first_id);
   add(first_id, "old-web");
@@ -226,7 +226,7 @@ TEST_F(InstancesTest, ANameThatIsPassedOnLeadsToTheNewOwner) {
   EXPECT_EQ(owner("old-web"), first_id);
 }
 
-TEST_F(InstancesTest, OfDuplicateNamesTheOldestKeepsTheLink) {
+TEST_F(InstancesTest, TheOldestHasTheLinkOfADuplicateName) {
   add(first_id, "web", later);
   add(second_id, "web", early);
   add(third_id, "web", late);
@@ -245,19 +245,19 @@ TEST_F(InstancesTest, AgeIsComparedAcrossTimeZonesAndFractions) {
   EXPECT_EQ(owner("web"), second_id);
 }
 
-TEST_F(InstancesTest, OfEquallyOldOnesTheIdDecides) {
+TEST_F(InstancesTest, TheIdDecidesIfTheAgesAreEqual) {
   add(second_id, "web");
   add(first_id, "web");
   EXPECT_EQ(owner("web"), first_id);
 }
 
-TEST_F(InstancesTest, OneOfUnknownAgeIsTheYoungest) {
+TEST_F(InstancesTest, AnUnknownAgeIsTheYoungest) {
   add(first_id, "web", "yesterday");
   add(second_id, "web", later);
   EXPECT_EQ(owner("web"), second_id);
 }
 
-TEST_F(InstancesTest, AYoungerOneThatTakesTheNameDoesNotTakeTheLink) {
+TEST_F(InstancesTest, AYoungerOneWithTheNameDoesNotGetTheLink) {
   add(second_id, "web", early);
   ASSERT_EQ(owner("web"), second_id);
   add(first_id, "web", late);
@@ -285,7 +285,7 @@ TEST_F(InstancesTest, ADataDirectoryThatCannotBeListedIsAnError) {
   EXPECT_EQ(error_of(instances().find_by_name("web")), ENOTDIR);
 }
 
-TEST_F(InstancesTest, ManyMayAskWhileInstancesComeAndGo) {
+TEST_F(InstancesTest, AllowParallelCallsDuringChanges) {
   add(first_id, "web");
   std::atomic<bool> done = false;
   std::atomic<int> wrong = 0;
@@ -314,7 +314,7 @@ TEST_F(InstancesTest, ManyMayAskWhileInstancesComeAndGo) {
   EXPECT_EQ(listed(), Ids{std::string{first_id}});
 }
 
-/// More instances than one thread would measure, half of which run, over /proc of our making.
+/// More instances than one thread measures, in a fake /proc. Half of them run.
 class ManyInstances : public ::testing::Test {
  protected:
   static constexpr int count = 500;
@@ -349,7 +349,7 @@ class ManyInstances : public ::testing::Test {
   Instances instances_{host_.host()};
 };
 
-TEST_F(ManyInstances, AreSampledByIdEachWithItsOwnNumbersAndOnlyThoseThatRun) {
+TEST_F(ManyInstances, AreSampledInOrderOfIdIfTheyRun) {
   for (int again = 0; again < 2; ++again) {
     const auto all = samples();
     ASSERT_EQ(all.size(), static_cast<std::size_t>(count / 2));
@@ -362,7 +362,7 @@ TEST_F(ManyInstances, AreSampledByIdEachWithItsOwnNumbersAndOnlyThoseThatRun) {
   }
 }
 
-TEST_F(ManyInstances, LoseOnlyTheSampleOfTheOneThatHasEnded) {
+TEST_F(ManyInstances, AreSampledWithoutTheOneThatHasEnded) {
   ASSERT_EQ(samples().size(), static_cast<std::size_t>(count / 2));
   proc().write({.pid = first_pid + 100, .state = 'Z'});
   host().data().remove(id(102));

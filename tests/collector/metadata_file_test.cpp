@@ -29,7 +29,7 @@ namespace filesystem = std::filesystem;
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20U;
 
-/// After this time a change shows in a file's times, on every file system.
+/// After this time, a change is visible in the file times on every file system.
 constexpr std::time_t settled_after = 4;
 
 MetadataFile metadata_file(const TestHost& host) {
@@ -37,7 +37,7 @@ MetadataFile metadata_file(const TestHost& host) {
           std::string{first_id}};
 }
 
-/// An instance "web" in a data directory of its own.
+/// An instance "web" in its own data directory.
 class MetadataFileTest : public ::testing::Test {
  protected:
   MetadataFileTest() { data().write(record("web")); }
@@ -51,7 +51,7 @@ class MetadataFileTest : public ::testing::Test {
   [[nodiscard]] filesystem::path path() const { return data().metadata(first_id); }
   [[nodiscard]] const TestHost& host() const { return host_; }
 
-  /// The name in the current metadata, or what is wrong with it.
+  /// The name in the current metadata, or the error.
   [[nodiscard]] std::string name() {
     const auto metadata = file_.read();
     return metadata ? (*metadata)->name : metadata.error().message();
@@ -60,7 +60,7 @@ class MetadataFileTest : public ::testing::Test {
   [[nodiscard]] MetadataFile& file() { return file_; }
   void let_file_times_settle() { clock_offset_ += settled_after; }
 
-  /// Nothing good was ever there: only what `make` puts in the place of metadata.json.
+  /// `make` creates something else instead of metadata.json, which was never valid.
   template <class Make>
   void expect_never_shown(Make make) {
     filesystem::remove(path());
@@ -80,7 +80,7 @@ class MetadataFileTest : public ::testing::Test {
                      std::string{first_id}};
 };
 
-TEST_F(MetadataFileTest, ReadsWhatIsThere) {
+TEST_F(MetadataFileTest, ReadsAValidFile) {
   EXPECT_EQ(name(), "web");
   EXPECT_EQ(host().log(), "");
 }
@@ -109,7 +109,7 @@ TEST_F(MetadataFileTest, SeesARewriteWhoseModificationTimeIsSetBack) {
   EXPECT_EQ(name(), "bew");
 }
 
-TEST_F(MetadataFileTest, ParsesAFileThatHasSettledOnlyOnce) {
+TEST_F(MetadataFileTest, ParsesAnUnchangedFileOnlyOnce) {
   let_file_times_settle();
   const auto first = file().read();
   ASSERT_TRUE(first);
@@ -123,7 +123,7 @@ TEST_F(MetadataFileTest, ParsesAFileThatHasSettledOnlyOnce) {
   EXPECT_EQ(name(), "wbe");
 }
 
-TEST_F(MetadataFileTest, ASettledFileIsStillThereInTheGapOfAForkAndGoneAfterIt) {
+TEST_F(MetadataFileTest, AnUnchangedFileIsShownDuringAForkButNotAfterADeletion) {
   let_file_times_settle();
   ASSERT_EQ(name(), "web");
   const auto renamed = directory().string() + ".fork-bak.1767323045123456789";
@@ -137,7 +137,7 @@ TEST_F(MetadataFileTest, ASettledFileIsStillThereInTheGapOfAForkAndGoneAfterIt) 
   EXPECT_EQ(error(), ENOENT);
 }
 
-TEST_F(MetadataFileTest, ABrokenFileKeepsItsLastGoodForm) {
+TEST_F(MetadataFileTest, ABrokenFileShowsItsLastGoodContent) {
   ASSERT_EQ(name(), "web");
   const auto good = metadata_json(record("new"));
   for (const auto& broken : {std::string{}, good.substr(0, good.size() / 2), good + "}",
@@ -162,7 +162,7 @@ TEST_F(MetadataFileTest, AFileThatBreaksAgainIsLoggedAgain) {
   }
 }
 
-TEST_F(MetadataFileTest, AFileThatWasNeverGoodIsNoInstanceAndLoggedOnce) {
+TEST_F(MetadataFileTest, AFileThatWasNeverGoodIsNotAnInstanceAndIsLoggedOnce) {
   expect_never_shown([&](const auto& /*path*/) { data().write_in_place(first_id, "{\"Id\": "); });
   data().write_in_place(first_id, "something else");
   EXPECT_EQ(error(), EBADMSG);
@@ -184,7 +184,7 @@ TEST_F(MetadataFileTest, TheLogNeverQuotesTheFile) {
   EXPECT_EQ(host().log().find(secret), std::string::npos) << host().log();
 }
 
-TEST_F(MetadataFileTest, TheFileOfAnotherInstanceIsNotOursAndNoNews) {
+TEST_F(MetadataFileTest, TheFileOfAnotherInstanceIsIgnoredWithoutALogLine) {
   data().write_text(first_id, metadata_json({.id = std::string{second_id}}));
   EXPECT_EQ(error(), EBADMSG);
   EXPECT_EQ(host().log(), "");
@@ -192,7 +192,7 @@ TEST_F(MetadataFileTest, TheFileOfAnotherInstanceIsNotOursAndNoNews) {
   EXPECT_EQ(name(), "fork");
 }
 
-TEST_F(MetadataFileTest, TheFileOfAnotherInstanceDoesNotReplaceOurs) {
+TEST_F(MetadataFileTest, TheFileOfAnotherInstanceDoesNotReplaceTheRecord) {
   ASSERT_EQ(name(), "web");
   data().write_text(first_id, metadata_json({.id = std::string{second_id}, .name = "other"}));
   EXPECT_EQ(name(), "web");
@@ -226,7 +226,7 @@ TEST_F(MetadataFileTest, ARemovedFileIsGoneAtOnce) {
   EXPECT_EQ(error(), ENOENT);
 }
 
-TEST_F(MetadataFileTest, AfterARemovalNothingOfTheOldFormIsLeft) {
+TEST_F(MetadataFileTest, ARemovalForgetsTheOldRecord) {
   ASSERT_EQ(name(), "web");
   data().remove(first_id);
   ASSERT_EQ(error(), ENOENT);
@@ -234,14 +234,14 @@ TEST_F(MetadataFileTest, AfterARemovalNothingOfTheOldFormIsLeft) {
   EXPECT_EQ(error(), EBADMSG);
 }
 
-TEST_F(MetadataFileTest, AFileInThePlaceOfTheDirectoryIsNoInstance) {
+TEST_F(MetadataFileTest, AFileInsteadOfTheDirectoryIsNotAnInstance) {
   ASSERT_EQ(name(), "web");
   data().remove(first_id);
   const UniqueFd file{::open(directory().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644)};
   EXPECT_EQ(error(), ENOENT);
 }
 
-TEST_F(MetadataFileTest, TheGapOfAForkIsNoDeletion) {
+TEST_F(MetadataFileTest, TheRenameForAForkIsNotADeletion) {
   ASSERT_EQ(name(), "web");
   const auto renamed = directory().string() + ".fork-bak.1767323045123456789";
   filesystem::rename(directory(), renamed);
@@ -254,25 +254,25 @@ TEST_F(MetadataFileTest, TheGapOfAForkIsNoDeletion) {
   EXPECT_EQ(host().log(), "");
 }
 
-TEST_F(MetadataFileTest, TheForkOfAnInstanceWhoseIdOnlyStartsTheSameIsADeletion) {
+TEST_F(MetadataFileTest, AForkOfALongerIdIsADeletion) {
   ASSERT_EQ(name(), "web");
   filesystem::rename(directory(), directory().string() + "x.fork-bak.1");
   EXPECT_EQ(error(), ENOENT);
 }
 
-TEST_F(MetadataFileTest, AForkIsNoReasonToShowWhatWasNeverSeen) {
+TEST_F(MetadataFileTest, AForkDoesNotShowAnInstanceThatWasNeverRead) {
   filesystem::rename(directory(), directory().string() + ".fork-bak.1");
   EXPECT_EQ(error(), ENOENT);
 }
 
-TEST_F(MetadataFileTest, ASymlinkedDirectoryIsNoInstance) {
+TEST_F(MetadataFileTest, ASymlinkToADirectoryIsNotAnInstance) {
   const auto elsewhere = data().path() / "elsewhere";
   filesystem::rename(directory(), elsewhere);
   filesystem::create_directory_symlink(elsewhere, directory());
   EXPECT_EQ(error(), ENOENT);
 }
 
-TEST_F(MetadataFileTest, ADirectoryThatBecomesASymlinkIsNoInstance) {
+TEST_F(MetadataFileTest, ADirectoryThatBecomesASymlinkIsNotAnInstance) {
   ASSERT_EQ(name(), "web");
   const auto elsewhere = data().path() / "elsewhere";
   filesystem::rename(directory(), elsewhere);
@@ -290,7 +290,7 @@ TEST_F(MetadataFileTest, ADanglingSymlinkIsNotFollowed) {
   expect_never_shown([](const auto& at) { filesystem::create_symlink("/no/such/file", at); });
 }
 
-TEST_F(MetadataFileTest, AFifoIsNotWaitedFor) {
+TEST_F(MetadataFileTest, AFifoDoesNotBlock) {
   expect_never_shown([](const auto& at) { ASSERT_EQ(::mkfifo(at.c_str(), 0644), 0); });
 }
 
@@ -309,7 +309,7 @@ TEST_F(MetadataFileTest, ASocketIsNotRead) {
   });
 }
 
-TEST_F(MetadataFileTest, AFifoInThePlaceOfAGoodFileKeepsTheLastGoodForm) {
+TEST_F(MetadataFileTest, AFifoInsteadOfAGoodFileShowsItsLastGoodContent) {
   ASSERT_EQ(name(), "web");
   filesystem::remove(path());
   ASSERT_EQ(::mkfifo(path().c_str(), 0644), 0);
@@ -357,7 +357,7 @@ TEST_F(MetadataFileDevice, IsNotOpened) {
   EXPECT_EQ(host.logged_lines(), 1U);
 }
 
-/// Acts as "nobody" while it lives, because root may read everything.
+/// Runs the test as "nobody", because root may read everything.
 class ActAsNobody {
  public:
   ActAsNobody() { EXPECT_EQ(::seteuid(nobody), 0); }
@@ -387,7 +387,7 @@ TEST_F(UnreadableMetadataFile, FailsWithTheReasonAndIsLoggedOnce) {
   EXPECT_EQ(error_of(file.read()), 0) << "readable again";
 }
 
-TEST_F(UnreadableMetadataFile, KeepsItsLastGoodForm) {
+TEST_F(UnreadableMetadataFile, ShowsItsLastGoodContent) {
   const TestHost host;
   host.data().write({.id = std::string{first_id}, .name = "web"});
   auto file = metadata_file(host);
@@ -399,7 +399,7 @@ TEST_F(UnreadableMetadataFile, KeepsItsLastGoodForm) {
   EXPECT_EQ((*metadata)->name, "web");
 }
 
-TEST_F(UnreadableMetadataFile, ADirectoryThatCannotBeSearchedIsNoDeletion) {
+TEST_F(UnreadableMetadataFile, ADirectoryThatCannotBeSearchedIsNotADeletion) {
   const TestHost host;
   host.data().write({.id = std::string{first_id}, .name = "web"});
   auto file = metadata_file(host);
@@ -409,7 +409,7 @@ TEST_F(UnreadableMetadataFile, ADirectoryThatCannotBeSearchedIsNoDeletion) {
   EXPECT_EQ(error_of(file.read()), 0);
 }
 
-TEST_F(MetadataFileTest, ASettledDirectoryThatBecomesASymlinkIsNoInstance) {
+TEST_F(MetadataFileTest, AnUnchangedFileBehindANewSymlinkIsNotAnInstance) {
   let_file_times_settle();
   ASSERT_EQ(name(), "web");
   const auto elsewhere = data().path() / "elsewhere";
@@ -418,7 +418,7 @@ TEST_F(MetadataFileTest, ASettledDirectoryThatBecomesASymlinkIsNoInstance) {
   EXPECT_EQ(error(), ENOENT);
 }
 
-TEST_F(MetadataFileTest, AnOperatorMayKeepTheGuestsElsewhere) {
+TEST_F(MetadataFileTest, GuestsCanBeASymlink) {
   const auto elsewhere = data().path() / "elsewhere";
   filesystem::rename(data().guests(), elsewhere);
   filesystem::create_directory_symlink(elsewhere, data().guests());

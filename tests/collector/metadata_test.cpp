@@ -63,7 +63,7 @@ constexpr std::string_view new_form = R"({
   "Snapshot": {"Deep": {"Id": "x", "Vcpus": -1}, "Vcpus": "many"}
 })";
 
-/// A document with the ID and these further members.
+/// A document with the ID and these additional members.
 std::string with(std::string_view members) {
   return std::string{R"({"Id": "qilviffnqzck2jrim1x6s2b1", )"} + std::string{members} + "}";
 }
@@ -72,7 +72,7 @@ auto since_epoch_of(const Metadata& metadata) {
   return metadata.record.created_at.time_since_epoch();
 }
 
-TEST(Metadata, ReadsTheOldForm) {
+TEST(Metadata, ReadsTheFormatOfOlderVersions) {
   const auto metadata = parse_metadata(old_form);
   ASSERT_TRUE(metadata) << metadata.error();
   EXPECT_EQ(metadata->record.id, id);
@@ -90,7 +90,7 @@ TEST(Metadata, ReadsTheOldForm) {
             "/var/lib/hypeman/guests/qilviffnqzck2jrim1x6s2b1/ch.sock");
 }
 
-TEST(Metadata, ReadsTheNewForm) {
+TEST(Metadata, ReadsTheFormatOfNewerVersions) {
   const auto metadata = parse_metadata(new_form);
   ASSERT_TRUE(metadata) << metadata.error();
   EXPECT_EQ(metadata->record.id, id);
@@ -117,7 +117,7 @@ TEST(Metadata, OnlyTheIdIsRequired) {
   EXPECT_EQ(metadata->record.created_at, unknown_time);
 }
 
-TEST(Metadata, NullIsAsGoodAsAbsent) {
+TEST(Metadata, NullIsTheSameAsAbsent) {
   const auto metadata =
       parse_metadata(with(R"("Name": null, "Size": null, "HotplugSize": null, "Vcpus": null,
               "NetworkEnabled": null, "HypervisorPID": null, "HypervisorStartTime": null,
@@ -141,14 +141,14 @@ TEST(Metadata, WithoutAnIdThereIsNoInstance) {
   }
 }
 
-TEST(Metadata, AnIdThatCouldNotBeADirectorysNameIsRefused) {
+TEST(Metadata, AnIdThatCannotBeADirectoryNameIsRefused) {
   for (const auto* bad : {"..", ".", "a/b", "../x", "A1", "1a", "a b", "a-b", "by-name", "a\\u0000",
                           "abc\\n", "abcdefghijklmnopqrstuvwxyz0123456789"}) {
     EXPECT_FALSE(parse_metadata(R"({"Id": ")" + std::string{bad} + R"("})")) << bad;
   }
 }
 
-TEST(Metadata, UnknownKeysAreSkippedWhateverTheyHold) {
+TEST(Metadata, UnknownKeysAreSkippedWithAnyValue) {
   for (const auto* value :
        {"{}", "[]", R"({"Id": "other", "Size": -1})", R"([{"Id": {"Id": []}}, "Id", 1, -1, 1.5])",
         "-1", "1.5", "1e300", "123456789012345678901234567890", "true", "null", R"("")",
@@ -162,7 +162,7 @@ TEST(Metadata, UnknownKeysAreSkippedWhateverTheyHold) {
   }
 }
 
-TEST(Metadata, KeysOfNestedObjectsAreNotOurs) {
+TEST(Metadata, KeysOfNestedObjectsAreIgnored) {
   const auto metadata = parse_metadata(
       R"({"Env": {"Id": "other", "Name": "other", "Size": 5, "PendingDeleteAt": "now",
                   "HypervisorPID": 1, "NetworkEnabled": true},
@@ -184,7 +184,7 @@ TEST(Metadata, KeysAreCaseSensitiveAndWhole) {
   EXPECT_EQ(metadata->record.name, "");
 }
 
-TEST(Metadata, AnotherTypeThanTheKeysOwnIsRefused) {
+TEST(Metadata, AWrongTypeIsRefused) {
   constexpr std::array texts{"Id",         "Name",      "HypervisorBootID",
                              "SocketPath", "CreatedAt", "PendingDeleteAt"};
   constexpr std::array numbers{"Size", "HotplugSize", "Vcpus", "HypervisorPID",
@@ -214,7 +214,7 @@ TEST(Metadata, AnotherTypeThanTheKeysOwnIsRefused) {
   }
 }
 
-TEST(Metadata, MemoryMayBeAsLargeAsTheApiCanSay) {
+TEST(Metadata, MemoryCanBeTheLargestNumberOfTheApi) {
   const auto metadata =
       parse_metadata(with(R"("Size": 9223372036854775806, "HotplugSize": 1, "Vcpus": 9999)"));
   ASSERT_TRUE(metadata) << metadata.error();
@@ -230,9 +230,9 @@ TEST(Metadata, MemoryDoesNotWrapAround) {
   EXPECT_FALSE(parse_metadata(with(R"("Vcpus": 9223372036854775808)")));
 }
 
-TEST(Metadata, APidThatNoKernelGivesIsRefused) {
+TEST(Metadata, APidAboveTheKernelsLimitIsRefused) {
   EXPECT_FALSE(parse_metadata(with(R"("HypervisorPID": 4194305)")));
-  // Would be PID 1 if it were cut to 32 bits.
+  // Truncated to 32 bits, this would be PID 1.
   EXPECT_FALSE(parse_metadata(with(R"("HypervisorPID": 4294967297)")));
 }
 
@@ -242,13 +242,13 @@ TEST(Metadata, PidZeroIsNotRunning) {
   EXPECT_FALSE(metadata->record.process);
 }
 
-TEST(Metadata, NumbersThatNoDoubleHoldsAreNoTrap) {
+TEST(Metadata, NumbersAboveTheRangeOfADoubleAreRefused) {
   EXPECT_FALSE(parse_metadata(with(R"("Size": 1e400)")));
   EXPECT_FALSE(parse_metadata(with(R"("Size": -1e400)")));
   EXPECT_FALSE(parse_metadata(with("\"Size\": 1" + std::string(100'000, '0'))));
 }
 
-TEST(Metadata, DeepNestingIsNoTrap) {
+TEST(Metadata, DeepNestingDoesNotOverflowTheStack) {
   constexpr std::size_t levels = 100'000;
   const auto arrays = std::string(levels, '[') + std::string(levels, ']');
   const auto metadata = parse_metadata(with("\"Deep\": " + arrays + R"(, "Name": "web")"));
@@ -275,7 +275,7 @@ TEST(Metadata, TheLastOfDuplicateKeysWins) {
   EXPECT_EQ(metadata->record.allocated_memory_bytes, 2U);
 }
 
-TEST(Metadata, ADuplicateThatIsBadIsRefusedAsWell) {
+TEST(Metadata, ABadDuplicateIsAlsoRefused) {
   EXPECT_FALSE(parse_metadata(with(R"("Size": -1, "Size": 1)")));
 }
 
@@ -328,7 +328,7 @@ TEST(Metadata, TrailingGarbageIsRefused) {
   EXPECT_TRUE(parse_metadata(std::string{old_form} + " \n\t\r\n"));
 }
 
-TEST(Metadata, EveryTornPrefixIsRefused) {
+TEST(Metadata, EveryTruncatedTextIsRefused) {
   for (const auto form : {old_form, new_form}) {
     ASSERT_TRUE(parse_metadata(form));
     for (std::size_t length = 0; length < form.size(); ++length) {
@@ -338,12 +338,12 @@ TEST(Metadata, EveryTornPrefixIsRefused) {
 }
 
 TEST(Metadata, AFileOfZerosIsRefused) {
-  // What a file system may show after a crash.
+  // A file system may show this after a crash.
   EXPECT_FALSE(parse_metadata(std::string(4096, '\0')));
   EXPECT_FALSE(parse_metadata(std::string{old_form.substr(0, 100)} + std::string(600, '\0')));
 }
 
-TEST(Metadata, WhatIsNotQuiteJsonIsRefused) {
+TEST(Metadata, ExtensionsOfJsonAreRefused) {
   for (const auto* members :
        {R"("Size": 01)", R"("Size": +1)", R"("Size": 0x1)", R"("Size": NaN)", R"("Size": Infinity)",
         R"("Size": 1,)", R"(Size: 1)", R"('Size': 1)", R"("Size" 1)", R"("Size": 1 /* one */)"}) {
@@ -352,7 +352,7 @@ TEST(Metadata, WhatIsNotQuiteJsonIsRefused) {
 }
 
 TEST(Metadata, AnErrorQuotesNothingOfTheFile) {
-  // Wherever the text is cut, broken or of the wrong type, the secrets around stay where they are.
+  // Wherever the text is truncated, broken or of a wrong type, the error must not contain a secret.
   constexpr std::string_view secret = "hunter2";
   const auto quotes = [](const std::string& text, std::string_view quoted) {
     const auto metadata = parse_metadata(text);
@@ -386,7 +386,7 @@ TEST(Metadata, AnErrorIsOneLine) {
   }
 }
 
-TEST(MetadataCreatedAt, IsReadInEveryFormThatGoWrites) {
+TEST(MetadataCreatedAt, IsReadInEveryFormatThatGoWrites) {
   const std::array<std::pair<const char*, std::chrono::microseconds>, 11> cases{{
       {"1970-01-01T00:00:00Z", 0s},
       {"2026-01-02T03:04:05Z", 1767323045s},
@@ -407,7 +407,7 @@ TEST(MetadataCreatedAt, IsReadInEveryFormThatGoWrites) {
   }
 }
 
-TEST(MetadataCreatedAt, IsUnknownWhenItIsNonsense) {
+TEST(MetadataCreatedAt, IsUnknownIfItIsInvalid) {
   for (const auto* text :
        {"", "now", "2026", "2026-01-02", "2026-01-02T03:04:05", "2026-01-02 03:04:05Z",
         "2026-13-02T03:04:05Z", "2026-02-30T03:04:05Z", "2025-02-29T03:04:05Z",
@@ -452,7 +452,8 @@ TEST(MetadataCreatedAt, OutsideTheRangeOfNanosecondsDoesNotWrapAround) {
     return parse_metadata(with(R"("CreatedAt": ")" + text + '"')).value().record.created_at;
   };
   const auto then = created_at("2026-01-02T03:04:05Z");
-  // Go's zero time: older than everything, or unknown and so younger, but no time in between.
+  // Go's zero time must be the oldest or unknown, which is the youngest. It must not be between
+  // other times.
   for (const auto* text : {"0001-01-01T00:00:00Z", "1600-01-01T00:00:00Z"}) {
     EXPECT_TRUE(created_at(text) < created_at("1700-01-01T00:00:00Z") ||
                 created_at(text) == unknown_time)
@@ -469,13 +470,13 @@ TEST(Metadata, ANulDoesNotEndTheText) {
   EXPECT_FALSE(parse_metadata(std::string{old_form} + '\0' + R"(garbage "Id")"));
 }
 
-TEST(Metadata, ANullAfterAPidTakesItBackAsInHypemansDecoder) {
+TEST(Metadata, ANullAfterAPidRemovesItAsInHypemansDecoder) {
   const auto metadata = parse_metadata(with(R"("HypervisorPID": 5, "HypervisorPID": null)"));
   ASSERT_TRUE(metadata) << metadata.error();
   EXPECT_FALSE(metadata->record.process);
 }
 
-TEST(MetadataCreatedAt, IsUnknownInFormsThatRfc3339DoesNotHave) {
+TEST(MetadataCreatedAt, IsUnknownInFormatsThatAreNotRfc3339) {
   for (const auto* text :
        {" 2026-01-02T03:04:05Z", "2026-1-2T3:4:5Z", "-2026-01-02T03:04:05Z",
         "2026-01-02T03:04:05+0200", "2026-01-02T03:04:05+02", "26-01-02T03:04:05Z",

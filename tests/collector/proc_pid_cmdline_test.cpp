@@ -75,7 +75,7 @@ TEST(CommandLineNames, NotAPathThatIsSplitOverTwoArguments) {
       command_line_names(command_line({"vmm", path.substr(0, 20), path.substr(20)}), path));
 }
 
-TEST(CommandLineNames, ALookAlikeBeforeTheRealOneHidesItNot) {
+TEST(CommandLineNames, ASimilarPathDoesNotHideTheRealOne) {
   EXPECT_TRUE(command_line_names(command_line({"vmm", "/mnt" + path, path + "2", path}), path));
   EXPECT_TRUE(command_line_names("aa" + std::string(1, '\0') + "a", "a"));
 }
@@ -90,7 +90,7 @@ TEST(CommandLineNames, NoEmptyPath) {
   EXPECT_FALSE(command_line_names(command_line({"vmm", "", "x"}), ""));
 }
 
-TEST(ProcPidCmdline, ReadsOurOwn) {
+TEST(ProcPidCmdline, ReadsTheFileOfThisProcess) {
   const UniqueFd fd{::open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC)};
   const auto text = read_proc_pid_cmdline(fd.get());
   ASSERT_TRUE(text) << text.error().message();
@@ -107,7 +107,7 @@ TEST(ProcPidCmdline, ReadsALongOneToItsEnd) {
   EXPECT_TRUE(command_line_names(*text, path));
 }
 
-TEST(ProcPidCmdline, GivesUpBeyondAnySensibleLength) {
+TEST(ProcPidCmdline, RefusesATextAboveTheLimit) {
   const UniqueFd fd{::open("/dev/zero", O_RDONLY | O_CLOEXEC)};
   EXPECT_EQ(error_of(read_proc_pid_cmdline(fd.get())), EFBIG);
 }

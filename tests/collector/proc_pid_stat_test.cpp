@@ -29,7 +29,7 @@ constexpr std::string_view real_text =
     "0 0 0 0 4096 81984 0 0 0 17 1 0 0 0 0 0 94215164053232 94215164234100 94215191175168 "
     "140732920762289 140732920762374 140732920762374 140732920762331 0\n";
 
-/// The text with one field replaced, counted as in proc(5).
+/// The text with one field replaced. The number of the field is that of proc(5).
 std::string with_field(std::size_t number, const std::string& value) {
   std::vector<std::string> fields;
   std::string field;
@@ -101,16 +101,16 @@ TEST(ProcPidStat, OnlyZombiesAndTheDeadAreNotAlive) {
   }
 }
 
-TEST(ProcPidStat, OlderKernelsWithFewerFieldsAreFine) {
+TEST(ProcPidStat, FewerFieldsOfOlderKernelsAreAccepted) {
   const auto text = stat_text({});
-  // Up to and with field 22.
+  // Up to field 22.
   const auto start = text.find("123456 ");
   const auto stat = parse_proc_pid_stat(text.substr(0, start) + "123456\n");
   ASSERT_TRUE(stat);
   EXPECT_EQ(stat->start_time_ticks, 123456U);
 }
 
-TEST(ProcPidStat, ATextCutBeforeTheEndOfTheStartTimeIsRefused) {
+TEST(ProcPidStat, ATextThatEndsBeforeTheStartTimeIsRefused) {
   const auto text = stat_text({});
   const auto end_of_start_time = text.find("123456 ") + std::string{"123456"}.size();
   for (std::size_t length = 0; length <= end_of_start_time; ++length) {
@@ -148,7 +148,7 @@ TEST(ProcPidStat, ATextWithoutACommandNameIsRefused) {
   }
 }
 
-TEST(ProcPidStat, ReadsOurOwn) {
+TEST(ProcPidStat, ReadsTheFileOfThisProcess) {
   const UniqueFd fd{::open("/proc/self/stat", O_RDONLY | O_CLOEXEC)};
   const auto stat = read_proc_pid_stat(fd.get());
   ASSERT_TRUE(stat) << stat.error().message();

@@ -61,17 +61,17 @@ TEST(ProcPidStatm, GarbageNumbersAreRefused) {
   }
 }
 
-TEST(ProcPidStatm, AProcessThatHasGivenItsMemoryBackIsGone) {
+TEST(ProcPidStatm, AProcessThatHasReleasedItsMemoryIsGone) {
   EXPECT_EQ(error_of(read_text("0 0 0 0 0 0 0\n")), ESRCH);
 }
 
-TEST(ProcPidStatm, AProcessWithNothingResidentIsThere) {
+TEST(ProcPidStatm, AProcessWithoutResidentMemoryIsNotGone) {
   const auto statm = read_text("10 0 0 0 0 0 0\n");
   ASSERT_TRUE(statm);
   EXPECT_EQ(statm->resident_pages, 0U);
 }
 
-TEST(ProcPidStatm, ReadsOurOwn) {
+TEST(ProcPidStatm, ReadsTheFileOfThisProcess) {
   const UniqueFd fd{::open("/proc/self/statm", O_RDONLY | O_CLOEXEC)};
   const auto statm = read_proc_pid_statm(fd.get());
   ASSERT_TRUE(statm) << statm.error().message();

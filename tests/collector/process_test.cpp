@@ -32,20 +32,20 @@ using collector::Procfs;
 const std::string socket_path = "/var/lib/hypeman/guests/qilviffnqzck2jrim1x6s2b1/ch.sock";
 constexpr auto other_boot = "00000000-0000-4000-8000-000000000000";
 
-/// A real process with the socket's path on its command line.
+/// A real process with the path of the socket on its command line.
 class RealProcess : public ::testing::Test {
  protected:
   [[nodiscard]] const Procfs& procfs() const { return procfs_; }
   [[nodiscard]] ChildProcess& child() { return child_; }
 
-  /// As newer versions of Hypeman record it.
+  /// The record of newer versions of Hypeman.
   [[nodiscard]] ProcessIdentity new_record() const {
     return {.pid = child_.pid(),
             .start_time_ticks = start_time_ticks(child_.pid()),
             .boot_id = current_boot_id(),
             .socket_path = socket_path};
   }
-  /// As older versions do.
+  /// The record of older versions.
   [[nodiscard]] ProcessIdentity old_record() const {
     return {.pid = child_.pid(), .socket_path = socket_path};
   }
@@ -70,11 +70,11 @@ TEST_F(RealProcess, IsRecognisedByItsStartTimeAndBoot) {
   EXPECT_GT(statm->resident_pages, 0U);
 }
 
-TEST_F(RealProcess, IsRecognisedByItsCommandLineWhereNothingElseIsRecorded) {
+TEST_F(RealProcess, IsRecognisedByItsCommandLineIfNothingElseIsRecorded) {
   EXPECT_EQ(pin(old_record()), 0);
 }
 
-TEST_F(RealProcess, IsAStrangerWithAnotherStartTime) {
+TEST_F(RealProcess, IsRefusedWithAnotherStartTime) {
   auto recorded = new_record();
   ++recorded.start_time_ticks;
   EXPECT_EQ(pin(recorded), ESRCH);
@@ -82,7 +82,7 @@ TEST_F(RealProcess, IsAStrangerWithAnotherStartTime) {
   EXPECT_EQ(pin(recorded), ESRCH);
 }
 
-TEST_F(RealProcess, IsAStrangerAfterAnotherBoot) {
+TEST_F(RealProcess, IsRefusedWithAnotherBootId) {
   auto recorded = new_record();
   recorded.boot_id = other_boot;
   EXPECT_EQ(pin(recorded), ESRCH);
@@ -90,21 +90,21 @@ TEST_F(RealProcess, IsAStrangerAfterAnotherBoot) {
   EXPECT_EQ(pin(recorded), ESRCH);
 }
 
-TEST_F(RealProcess, IsAStrangerWithAnotherCommandLine) {
+TEST_F(RealProcess, IsRefusedWithAnotherCommandLine) {
   auto recorded = old_record();
   recorded.socket_path = "/var/lib/hypeman/guests/tz4a98xxat96iws9zmbrgj3a/ch.sock";
   EXPECT_EQ(pin(recorded), ESRCH);
 }
 
-TEST_F(RealProcess, NothingRecordedButThePidIsNoIdentity) {
+TEST_F(RealProcess, APidAloneIsNotAnIdentity) {
   EXPECT_EQ(pin({.pid = child().pid()}), ESRCH);
 }
 
-TEST_F(RealProcess, ARelativeSocketPathIsNoIdentity) {
+TEST_F(RealProcess, ARelativeSocketPathIsNotAnIdentity) {
   EXPECT_EQ(pin({.pid = child().pid(), .socket_path = "--api-socket"}), ESRCH);
 }
 
-TEST_F(RealProcess, ASocketPathWithANulIsNoIdentity) {
+TEST_F(RealProcess, ASocketPathWithANulIsNotAnIdentity) {
   const std::string two_arguments = socket_path + '\0';
   EXPECT_EQ(pin({.pid = child().pid(), .socket_path = two_arguments}), ESRCH);
 }
@@ -133,7 +133,7 @@ TEST_F(RealProcess, ThatIsStoppedIsStillRunning) {
   EXPECT_EQ(pin(new_record()), 0);
 }
 
-TEST_F(RealProcess, PinnedBeforeItsDeathReadsNothingAfterIt) {
+TEST_F(RealProcess, OpenFilesShowNothingAfterItsDeath) {
   const auto process = Process::open(procfs(), new_record());
   ASSERT_TRUE(process);
   child().send_signal(SIGKILL);
@@ -142,7 +142,7 @@ TEST_F(RealProcess, PinnedBeforeItsDeathReadsNothingAfterIt) {
   EXPECT_EQ(error_of(process->read_statm()), ESRCH);
 }
 
-/// A process of a PID of our choice, which waits until it is killed.
+/// A process with a given PID, which waits until it is killed.
 class ProcessWithPid {
  public:
   explicit ProcessWithPid(pid_t pid) {
@@ -190,7 +190,7 @@ TEST_F(ReusedPid, IsNeverReported) {
 
   hypervisor.send_signal(SIGKILL);
   ASSERT_TRUE(hypervisor.wait(std::chrono::seconds{10}));
-  std::this_thread::sleep_for(std::chrono::milliseconds{50});  // start times count in ticks
+  std::this_thread::sleep_for(std::chrono::milliseconds{50});  // start times are counted in ticks
   const ProcessWithPid stranger{pid};
   ASSERT_EQ(stranger.pid(), pid);
 
@@ -200,7 +200,7 @@ TEST_F(ReusedPid, IsNeverReported) {
   EXPECT_EQ(error_of(Process::open(procfs, old_record)), ESRCH);
 }
 
-/// Processes in a directory of the shape of /proc.
+/// Processes in a directory with the layout of /proc.
 class FakedProcess : public ::testing::Test {
  protected:
   FakedProcess() { proc_.write(process()); }
@@ -233,7 +233,7 @@ TEST_F(FakedProcess, WithStartTimeAndBootNeedsNoCommandLine) {
   EXPECT_EQ(pin(no_socket), 0);
 }
 
-TEST_F(FakedProcess, WithoutARecordedBootNeedsTheCommandLineToo) {
+TEST_F(FakedProcess, WithoutARecordedBootIdAlsoNeedsTheCommandLine) {
   auto record = recorded();
   record.boot_id = "";
   EXPECT_EQ(pin(record), 0);
@@ -245,7 +245,7 @@ TEST_F(FakedProcess, WithoutARecordedBootNeedsTheCommandLineToo) {
   EXPECT_EQ(pin(record), ESRCH);
 }
 
-TEST_F(FakedProcess, WhereTheKernelTellsNoBootNeedsTheCommandLineToo) {
+TEST_F(FakedProcess, WithoutTheKernelsBootIdAlsoNeedsTheCommandLine) {
   std::filesystem::remove_all(std::filesystem::path{proc().path()} / "sys");
   auto record = recorded();
   EXPECT_EQ(pin(record), 0);
@@ -253,7 +253,7 @@ TEST_F(FakedProcess, WhereTheKernelTellsNoBootNeedsTheCommandLineToo) {
   EXPECT_EQ(pin(record), ESRCH);
 }
 
-TEST_F(FakedProcess, WithoutARecordedStartTimeNeedsTheCommandLineToo) {
+TEST_F(FakedProcess, WithoutARecordedStartTimeAlsoNeedsTheCommandLine) {
   auto record = recorded();
   record.start_time_ticks = 0;
   EXPECT_EQ(pin(record), 0);
@@ -261,7 +261,7 @@ TEST_F(FakedProcess, WithoutARecordedStartTimeNeedsTheCommandLineToo) {
   EXPECT_EQ(pin(record), ESRCH);
 }
 
-TEST_F(FakedProcess, ThatInheritedThePidIsAStranger) {
+TEST_F(FakedProcess, WithAReusedPidIsRefused) {
   auto stranger = process();
   stranger.start_time_ticks += 1;
   stranger.command_line = command_line({"sleep", "60"});
@@ -270,7 +270,7 @@ TEST_F(FakedProcess, ThatInheritedThePidIsAStranger) {
   EXPECT_EQ(pin({.pid = stranger.pid, .socket_path = socket_path}), ESRCH);
 }
 
-TEST_F(FakedProcess, OfAnotherVmIsAStranger) {
+TEST_F(FakedProcess, OfAnotherVmIsRefused) {
   auto stranger = process();
   stranger.command_line = command_line({"cloud-hypervisor", "--api-socket", socket_path + "2"});
   proc().replace(stranger);
@@ -291,7 +291,7 @@ TEST_F(FakedProcess, WithoutADirectoryIsNotRunning) {
   EXPECT_EQ(pin(recorded()), ESRCH);
 }
 
-TEST_F(FakedProcess, ThatGoesWhileItIsOpenedIsNotRunning) {
+TEST_F(FakedProcess, ThatEndsDuringTheOpenIsNotRunning) {
   for (const auto* file : {"stat", "statm"}) {
     proc().write(process());
     std::filesystem::remove(proc().process(process().pid) / file);
@@ -299,7 +299,7 @@ TEST_F(FakedProcess, ThatGoesWhileItIsOpenedIsNotRunning) {
   }
 }
 
-TEST_F(FakedProcess, WhoseStatMakesNoSenseIsAnErrorAndNotAnEnd) {
+TEST_F(FakedProcess, WithAnInvalidStatIsAnError) {
   write_over(proc().process(process().pid) / "stat", "nonsense\n");
   EXPECT_EQ(pin(recorded()), EBADMSG);
 }

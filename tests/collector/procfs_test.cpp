@@ -15,7 +15,7 @@ namespace {
 
 using collector::Procfs;
 
-TEST(Procfs, KnowsTheBootAndTheUnitsOfThisMachine) {
+TEST(Procfs, HasTheBootIdAndTheUnitsOfThisMachine) {
   const auto procfs = Procfs::open("/proc");
   ASSERT_TRUE(procfs) << procfs.error().message();
   EXPECT_EQ(procfs->boot_id, current_boot_id());
@@ -23,14 +23,14 @@ TEST(Procfs, KnowsTheBootAndTheUnitsOfThisMachine) {
   EXPECT_EQ(procfs->units.page_size, static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
 }
 
-TEST(Procfs, TakesTheBootFromTheRootItIsGiven) {
+TEST(Procfs, ReadsTheBootIdBelowItsRoot) {
   const FakeProc proc;
   const auto procfs = Procfs::open(proc.path());
   ASSERT_TRUE(procfs) << procfs.error().message();
   EXPECT_EQ(procfs->boot_id, FakeProc::boot_id);
 }
 
-TEST(Procfs, TheBootMayBeUnknown) {
+TEST(Procfs, TheBootIdMayBeUnknown) {
   const FakeProc proc;
   std::filesystem::remove_all(std::filesystem::path{proc.path()} / "sys");
   const auto procfs = Procfs::open(proc.path());

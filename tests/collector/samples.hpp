@@ -21,7 +21,7 @@ namespace hypeman::tests {
           .allocated_vcpus = 2};
 }
 
-/// The example of the documented API page, as a sample, or the same of another VM.
+/// The example of Hypeman's API page as a sample, also with another ID or name.
 [[nodiscard]] inline collector::Sample documented_sample(
     collector::VmRecord record = documented_record()) {
   return {.record = std::make_shared<const collector::VmRecord>(std::move(record)),
@@ -38,7 +38,7 @@ namespace hypeman::tests {
           .tap_tx_bytes = std::uint64_t{12345678}};
 }
 
-/// The value of the table's row of that name.
+/// The value of the statistic with this name.
 [[nodiscard]] inline Result<collector::Value> value_of(const collector::Sample& sample,
                                                        std::string_view name) {
   for (const auto& statistic : collector::statistics()) {
@@ -72,7 +72,7 @@ template <class T>
   return number<std::uint64_t>(sample, "network_tx_bytes");
 }
 
-/// What every file together needs.
+/// The sources of all files.
 inline constexpr collector::Sources all_sources =
     collector::process_sources | collector::tap_sources;
 

@@ -19,7 +19,7 @@ using collector::Source;
 using collector::statistics;
 using collector::Value;
 
-TEST(Statistics, OfStatsJsonAreTheDocumentedOnesInTheDocumentedOrder) {
+TEST(Statistics, HaveTheDocumentedOrderInStatsJson) {
   std::vector<std::string_view> names;
   for (const auto& statistic : statistics()) {
     if (statistic.in_stats_json) {
@@ -32,7 +32,7 @@ TEST(Statistics, OfStatsJsonAreTheDocumentedOnesInTheDocumentedOrder) {
                        "network_tx_bytes", "memory_utilization_ratio"}));
 }
 
-TEST(Statistics, HaveNamesAndMetricsOfTheirOwn) {
+TEST(Statistics, HaveUniqueNamesAndMetrics) {
   std::set<std::string_view> names;
   std::set<std::string_view> metrics;
   for (const auto& statistic : statistics()) {
@@ -76,7 +76,7 @@ TEST(Statistics, NeedOnlyTheirOwnKernelFiles) {
   EXPECT_EQ(sources_of("network_tx_bytes"), Source::proc_stat | Source::tap_rx_bytes);
 }
 
-TEST(Statistics, TheRatioIsThereOnlyWhileMemoryIsAllocated) {
+TEST(Statistics, TheRatioExistsOnlyWhileMemoryIsAllocated) {
   auto nothing_allocated = documented_record();
   nothing_allocated.allocated_memory_bytes = 0;
   for (const auto& statistic : statistics()) {
@@ -96,7 +96,7 @@ TEST(Statistics, TheRatioMayExceedOne) {
   EXPECT_EQ(value_of(sample, "memory_utilization_ratio"), Value{2.5});
 }
 
-TEST(Statistics, FailAloneWithTheErrorOfTheirSource) {
+TEST(Statistics, FailOnlyWithTheErrorOfTheirSource) {
   auto sample = documented_sample();
   sample.stat = failure(EBADMSG);
   sample.statm = failure(ESRCH);

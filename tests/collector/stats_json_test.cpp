@@ -28,7 +28,7 @@ std::string without_padding(const Sample& sample) {
   return std::regex_replace(stats_json(sample), std::regex{" +\n"}, "\n");
 }
 
-/// The name as a JSON reader gets it out of stats.json.
+/// The name that a JSON parser reads from stats.json.
 std::string name_through_json(const std::string& name) {
   auto record = documented_record();
   record.name = name;
@@ -71,7 +71,7 @@ TEST(StatsJson, HasNoRatioWhenNothingIsAllocated) {
 )");
 }
 
-TEST(StatsJson, AStoppedInstanceKeepsItsAllocationsAndIsZeroOtherwise) {
+TEST(StatsJson, AStoppedInstanceShowsItsAllocationsAndZeros) {
   auto sample = documented_sample();
   sample.running = false;
   sample.stat = collector::ProcPidStat{};
@@ -93,7 +93,7 @@ TEST(StatsJson, AStoppedInstanceKeepsItsAllocationsAndIsZeroOtherwise) {
 )");
 }
 
-TEST(StatsJson, WhatCannotBeReadIsZeroAndTheRestIsNot) {
+TEST(StatsJson, OnlyNumbersThatCannotBeReadAreZero) {
   auto sample = documented_sample();
   sample.tap_rx_bytes = failure(ENODEV);
   sample.tap_tx_bytes = failure(ENODEV);
@@ -115,7 +115,7 @@ TEST(StatsJson, WhatCannotBeReadIsZeroAndTheRestIsNot) {
   EXPECT_EQ(json.at("network_rx_bytes"), 12345678);
 }
 
-TEST(StatsJson, NamesThatNeedEscapingReadBackTheSame) {
+TEST(StatsJson, EscapedNamesParseToTheSameNames) {
   using namespace std::string_literals;
   for (const auto& name :
        {""s, "a\"b"s, "a\\b"s, "a\nb\tc\rd"s, "a\0b"s, "\x1b[31m"s, "\x7f"s, "\u00e9\U0001F600"s,
@@ -142,7 +142,7 @@ TEST(StatsJson, LargeNumbersAreExact) {
   EXPECT_NE(text.find("\"cpu_seconds\": 31536000.01,"), std::string::npos) << text;
 }
 
-TEST(StatsJson, HasTheSameSizeWhateverTheNumbersAre) {
+TEST(StatsJson, SizeDoesNotDependOnTheNumbers) {
   auto small = documented_sample();
   small.stat->user_ticks = 0;
   small.stat->system_ticks = 1;
@@ -172,7 +172,7 @@ TEST(StatsJson, NoRatioIsLongerThanItsPadding) {
   }
 }
 
-TEST(StatsJson, AppendsToWhatIsThere) {
+TEST(StatsJson, AppendsToExistingText) {
   std::string text = "x";
   append_stats_json(documented_sample(), text);
   EXPECT_EQ(text, "x" + stats_json(documented_sample()));

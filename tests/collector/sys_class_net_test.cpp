@@ -80,11 +80,11 @@ TEST_F(FakedInterface, EachReadIsFresh) {
   EXPECT_EQ(tap->read_rx_bytes(), UINT64_MAX);
 }
 
-TEST_F(FakedInterface, ThatIsMissingIsNoDevice) {
+TEST_F(FakedInterface, IsNoDeviceIfItIsMissing) {
   EXPECT_EQ(error_of(open()), ENODEV);
 }
 
-TEST_F(FakedInterface, WithOneCounterMissingIsNoDevice) {
+TEST_F(FakedInterface, IsNoDeviceIfACounterIsMissing) {
   for (const auto* counter : {"rx_bytes", "tx_bytes"}) {
     sys().write(interface, 1, 2);
     std::filesystem::remove(sys().statistics(interface) / counter);
@@ -92,7 +92,7 @@ TEST_F(FakedInterface, WithOneCounterMissingIsNoDevice) {
   }
 }
 
-TEST_F(FakedInterface, WhoseCounterMakesNoSenseIsAnError) {
+TEST_F(FakedInterface, IsAnErrorIfACounterIsInvalid) {
   sys().write(interface, 1, 2);
   const auto tap = open();
   ASSERT_TRUE(tap);
@@ -135,7 +135,7 @@ TEST_F(RealInterface, CountsWhatTheHostReceivesAndSends) {
   EXPECT_EQ(opened->read_tx_bytes().value() - tx_before, received);
 }
 
-TEST_F(RealInterface, OpenedNeverTurnsIntoAnotherOfTheSameName) {
+TEST_F(RealInterface, OpenFilesNeverShowAnotherInterfaceOfTheSameName) {
   std::optional<Tap> first{std::in_place, name()};
   const auto opened = open();
   ASSERT_TRUE(opened) << opened.error().message();

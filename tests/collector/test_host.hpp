@@ -10,15 +10,15 @@
 
 namespace hypeman::tests {
 
-/// IDs as Hypeman makes them.
+/// IDs in the format of Hypeman.
 inline constexpr std::string_view first_id = "qilviffnqzck2jrim1x6s2b1";
 inline constexpr std::string_view second_id = "tz4a98xxat96iws9zmbrgj3a";
 inline constexpr std::string_view third_id = "zpf0dn2x5n1kd0m3v7v1c8aa";
 
-/// A host with a data directory of its own, whose log can be read.
+/// A host with its own data directory. A test can read its log.
 class TestHost {
  public:
-  /// Both roots are the machine's own unless a test makes them.
+  /// The default roots are those of the machine. A test can replace them.
   explicit TestHost(const std::string& proc = "/proc", const std::string& sys = "/sys");
 
   [[nodiscard]] const DataDirectory& data() const { return data_; }

@@ -45,7 +45,7 @@ TEST(FieldText, NumbersNeverHaveAnExponent) {
   EXPECT_EQ(field_text(1.5e-5), "0.000015\n");
 }
 
-TEST(FieldText, ExtremeNumbersReadBackTheSame) {
+TEST(FieldText, ExtremeNumbersParseToTheSameNumbers) {
   for (const double number :
        {std::numeric_limits<double>::max(), std::numeric_limits<double>::min(),
         std::numeric_limits<double>::denorm_min(), 2.2250738585072011e-308, 1.0 / 3.0, 123456789.01,
@@ -62,7 +62,7 @@ TEST(FieldText, WholeNumbersAreDecimal) {
   EXPECT_EQ(field_text(std::numeric_limits<std::uint64_t>::max()), "18446744073709551615\n");
 }
 
-TEST(FieldText, TextIsAsItIs) {
+TEST(FieldText, TextIsNotChanged) {
   EXPECT_EQ(field_text(std::string_view{"my-web-server"}), "my-web-server\n");
   EXPECT_EQ(field_text(std::string_view{""}), "\n");
   EXPECT_EQ(field_text(std::string_view{"a \"b\" 'c' $d ~"}), "a \"b\" 'c' $d ~\n");
@@ -74,11 +74,11 @@ TEST(FieldText, TextStaysOneLine) {
   EXPECT_EQ(field_text(std::string_view("\0\x1b[31m\t\x7f", 8)), "\\000\\033[31m\\011\\177\n");
 }
 
-TEST(FieldText, AnEscapeCanBeToldFromTextThatLooksLikeOne) {
+TEST(FieldText, TextThatLooksLikeAnEscapeIsEscaped) {
   EXPECT_EQ(field_text(std::string_view{"\\012"}), "\\134012\n");
 }
 
-TEST(FieldText, AppendsToWhatIsThere) {
+TEST(FieldText, AppendsToExistingText) {
   std::string text = "cpu ";
   append_value(29.94, text);
   EXPECT_EQ(text, "cpu 29.94");

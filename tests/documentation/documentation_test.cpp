@@ -45,7 +45,7 @@ std::string row(std::initializer_list<std::string_view> cells) {
   return text + "\n";
 }
 
-/// What hypeman-stats(5) says of a statistic.
+/// The entry of a statistic in hypeman-stats(5).
 std::string manual_entry(const Statistic& statistic) {
   std::string text = ".It Pa " + std::string{statistic.name} + "\n";
   if (!statistic.unit.empty()) {
@@ -54,7 +54,7 @@ std::string manual_entry(const Statistic& statistic) {
   return text + "Source: " + std::string{statistic.source_text} + ".\n";
 }
 
-TEST(Documentation, TheReadmeHasTheRowOfEveryStatistic) {
+TEST(Documentation, ReadmeHasARowForEachStatistic) {
   const auto readme = without(document("README.md"), "`");
   for (const auto& statistic : statistics()) {
     const auto wanted = row({statistic.name, statistic.unit, statistic.source_text});
@@ -62,7 +62,7 @@ TEST(Documentation, TheReadmeHasTheRowOfEveryStatistic) {
   }
 }
 
-TEST(Documentation, TheReadmesTreeHasEveryStatistic) {
+TEST(Documentation, TreeInTheReadmeHasEachStatistic) {
   const auto readme = document("README.md");
   for (const auto& statistic : statistics()) {
     const auto entry = "── " + std::string{statistic.name} + "\n";
@@ -70,7 +70,7 @@ TEST(Documentation, TheReadmesTreeHasEveryStatistic) {
   }
 }
 
-TEST(Documentation, TheManualHasTheEntryOfEveryStatistic) {
+TEST(Documentation, ManualHasAnEntryForEachStatistic) {
   auto manual = document("docs/hypeman-stats.5");
   manual = std::regex_replace(manual, std::regex{R"(\\e)"}, R"(\)");
   for (const auto& statistic : statistics()) {
@@ -79,7 +79,7 @@ TEST(Documentation, TheManualHasTheEntryOfEveryStatistic) {
   }
 }
 
-/// The product's folders, as paths below the repository.
+/// The directories with source code, relative to the repository.
 std::set<std::string> rooms() {
   const std::filesystem::path root{paths::source_root};
   std::set<std::string> found;
@@ -94,9 +94,9 @@ std::set<std::string> rooms() {
   return found;
 }
 
-TEST(Documentation, TheMapOfRoomsIsThatOfTheSources) {
+TEST(Documentation, DevelopmentListsEachSourceDirectory) {
   const auto text = document("docs/development.md");
-  auto map = text.substr(text.find("## Rooms"));
+  auto map = text.substr(text.find("## Directories"));
   map = map.substr(0, map.find("docs/ systemd/"));
   std::istringstream lines{map};
   std::set<std::string> drawn;
@@ -112,7 +112,7 @@ TEST(Documentation, TheMapOfRoomsIsThatOfTheSources) {
   EXPECT_EQ(drawn, rooms());
 }
 
-TEST(Documentation, ThePageOnPrometheusHasTheRowOfEveryMetric) {
+TEST(Documentation, PrometheusPageHasARowForEachMetric) {
   const auto page = without(document("docs/prometheus.md"), "`");
   for (const auto& statistic : statistics()) {
     if (const auto& metric = statistic.metric; !metric.name.empty()) {

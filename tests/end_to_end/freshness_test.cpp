@@ -46,7 +46,7 @@ UniqueFd open_file(const std::filesystem::path& path) {
   return UniqueFd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
 }
 
-TEST_F(Freshness, NewInstanceIsThereForTheNextReader) {
+TEST_F(Freshness, NextReaderFindsANewInstance) {
   const StatsMount mount{data.path()};
   EXPECT_EQ(mount.instances(), (std::vector<std::string>{}));
   EXPECT_EQ(mount.read(id, "instance_name").error, ENOENT);
@@ -60,7 +60,7 @@ TEST_F(Freshness, NewInstanceIsThereForTheNextReader) {
   EXPECT_EQ(list(mount / "by-name"), (std::vector<std::string>{"my-web-server", "second"}));
 }
 
-TEST_F(Freshness, RemovedInstanceIsGoneForTheNextReader) {
+TEST_F(Freshness, NextReaderDoesNotFindARemovedInstance) {
   data.write({.id = id});
   const StatsMount mount{data.path()};
   ASSERT_EQ(list(mount / id).size(), 11U);
@@ -86,7 +86,7 @@ TEST_F(Freshness, RemovedInstanceIsGoneForTheNextReader) {
   EXPECT_NE(read_at(held, 0).find(id), std::string::npos);
 }
 
-TEST_F(Freshness, MovedAwayInstanceIsGoneForTheNextReader) {
+TEST_F(Freshness, NextReaderDoesNotFindAMovedInstance) {
   data.write({.id = id});
   const StatsMount mount{data.path()};
   ASSERT_EQ(mount.read(id, "stats.json").error, 0);
@@ -94,7 +94,7 @@ TEST_F(Freshness, MovedAwayInstanceIsGoneForTheNextReader) {
   EXPECT_EQ(mount.read(id, "stats.json").error, ENOENT);
 }
 
-TEST_F(Freshness, StopAndRestartAreSeenByTheNextRead) {
+TEST_F(Freshness, NextReadShowsAStopAndARestart) {
   const StatsMount mount{data.path()};
   for (int round = 0; round < 3; ++round) {
     const auto process = start_stand_in(data.socket(id));
@@ -105,9 +105,9 @@ TEST_F(Freshness, StopAndRestartAreSeenByTheNextRead) {
   }
 }
 
-TEST_F(Freshness, MetadataWrittenInPlaceIsSeenByTheNextRead) {
+TEST_F(Freshness, NextReadShowsMetadataWrittenInPlace) {
   const StatsMount mount{data.path()};
-  // Equal lengths, many within one tick of the file system's clock.
+  // The texts have the same length. Many writes are within one tick of the file system's clock.
   for (int round = 0; round < 200; ++round) {
     const auto vcpus = 10U + static_cast<unsigned>(round % 80);
     data.write_in_place(id, metadata_json({.id = id, .vcpus = vcpus}));
@@ -115,7 +115,7 @@ TEST_F(Freshness, MetadataWrittenInPlaceIsSeenByTheNextRead) {
   }
 }
 
-TEST_F(Freshness, TornMetadataKeepsTheLastGoodForm) {
+TEST_F(Freshness, TruncatedMetadataShowsItsLastGoodContent) {
   data.write({.id = id, .vcpus = 3});
   const StatsMount mount{data.path()};
   ASSERT_EQ(mount.value(id, "allocated_vcpus"), "3");
@@ -129,7 +129,7 @@ TEST_F(Freshness, TornMetadataKeepsTheLastGoodForm) {
   EXPECT_EQ(mount.value(id, "allocated_vcpus"), "4");
 }
 
-TEST_F(Freshness, ReadAtOffsetZeroOfAHeldDescriptorSamplesAnew) {
+TEST_F(Freshness, ReadAtOffsetZeroOfAnOpenFileTakesANewSample) {
   Tap tap{tap_of_id};
   const auto process = start_stand_in(data.socket(id));
   auto record = running_record(id, process.pid(), data.socket(id));
@@ -163,7 +163,7 @@ TEST_F(Freshness, ReadsAtLaterOffsetsContinueTheSample) {
   EXPECT_EQ(read_at(fd, 0), "579\n");
 }
 
-TEST_F(Freshness, FstatAndTheReadRightAfterItAgreeWhileDigitsAreGained) {
+TEST_F(Freshness, FstatAndTheNextReadAgreeWhileTheNumberGrows) {
   const auto process = start_stand_in(data.socket(id), /*busy=*/true);
   Tap tap{tap_of_id};
   auto record = running_record(id, process.pid(), data.socket(id));
@@ -184,14 +184,14 @@ TEST_F(Freshness, FstatAndTheReadRightAfterItAgreeWhileDigitsAreGained) {
   }
 }
 
-TEST_F(Freshness, ReaderThatOpensAgainAndAsksForTheSizeSeesWhatHasHappenedSince) {
+TEST_F(Freshness, ReopenAndFstatShowChanges) {
   Tap tap{tap_of_id};
   const auto process = start_stand_in(data.socket(id));
   auto record = running_record(id, process.pid(), data.socket(id));
   record.network_enabled = true;
   data.write(record);
   const StatsMount mount{data.path()};
-  // As Python's open().read() does it, as fast as it can, while the number gains digits.
+  // Like Python's open().read(), as fast as possible, while the number gets more digits.
   const auto read_again = [&] {
     const auto fd = open_file(mount / id / "network_tx_bytes");
     struct stat status {};
@@ -207,7 +207,7 @@ TEST_F(Freshness, ReaderThatOpensAgainAndAsksForTheSizeSeesWhatHasHappenedSince)
   }
 }
 
-TEST_F(Freshness, StopIsSeenByAReadRightAfterAnFstat) {
+TEST_F(Freshness, ReadAfterFstatShowsAStop) {
   const auto process = start_stand_in(data.socket(id));
   data.write(running_record(id, process.pid(), data.socket(id)));
   const StatsMount mount{data.path()};
@@ -237,7 +237,7 @@ TEST_F(Freshness, ReaderThatTakesOnlyStSizeBytesGetsAWholeNumber) {
   }
 }
 
-TEST_F(Freshness, FstatLongBeforeTheReadDoesNotHoldItBack) {
+TEST_F(Freshness, OldFstatDoesNotAffectARead) {
   Tap tap{tap_of_id};
   const auto process = start_stand_in(data.socket(id));
   auto record = running_record(id, process.pid(), data.socket(id));
@@ -306,7 +306,7 @@ TEST_F(Freshness, InstancePendingDeletionIsHidden) {
   EXPECT_EQ(mount.instances(), (std::vector<std::string>{}));
 }
 
-TEST_F(Freshness, GapOfAForkIsNoDeletion) {
+TEST_F(Freshness, RenameForAForkIsNotADeletion) {
   data.write({.id = id, .vcpus = 5});
   const StatsMount mount{data.path()};
   ASSERT_EQ(mount.value(id, "allocated_vcpus"), "5");
@@ -324,7 +324,7 @@ TEST_F(Freshness, GapOfAForkIsNoDeletion) {
   EXPECT_EQ(mount.value(id, "allocated_vcpus"), "5");
 }
 
-TEST_F(Freshness, HeldDirectoryListsAnew) {
+TEST_F(Freshness, OpenDirectoryCanBeListedAgain) {
   data.write({.id = id});
   const StatsMount mount{data.path()};
   const auto close = [](DIR* directory) { ::closedir(directory); };
@@ -342,7 +342,7 @@ TEST_F(Freshness, HeldDirectoryListsAnew) {
   EXPECT_EQ(count(), 6);
 }
 
-TEST_F(Freshness, ThousandsOfInstancesAreListedWhole) {
+TEST_F(Freshness, ThousandsOfInstancesAreListed) {
   std::vector<std::string> expected;
   for (int index = 0; index < 3000; ++index) {
     auto name = "instance" + std::to_string(100000 + index);
@@ -354,7 +354,7 @@ TEST_F(Freshness, ThousandsOfInstancesAreListedWhole) {
   EXPECT_EQ(list(mount / "by-name").size(), 3000U);
 }
 
-TEST_F(Freshness, DataDirectoryWithoutGuestsIsAnEmptyTreeUntilItHasSome) {
+TEST_F(Freshness, TreeIsEmptyUntilThereAreGuests) {
   std::filesystem::remove_all(data.guests());
   const StatsMount mount{data.path()};
   EXPECT_EQ(mount.instances(), (std::vector<std::string>{}));

@@ -19,7 +19,7 @@ namespace {
 constexpr auto good_id = "qilviffnqzck2jrim1x6s2b1";
 constexpr auto bad_id = "badinstancebadinstance01";
 
-/// A good instance beside something bad: the good one stays readable, the daemon alive.
+/// A good instance and a bad one. The good one must stay readable and the daemon must stay alive.
 class HostileInput : public EndToEndTest {
  protected:
   void SetUp() override {
@@ -44,7 +44,7 @@ class HostileInput : public EndToEndTest {
     expect_only_the_good_one();
   }
 
-  /// The record of the bad instance with one value replaced by other JSON.
+  /// The record of the bad instance, with one value replaced by other JSON.
   static std::string with(const std::string& key, const std::string& value) {
     auto text = metadata_json({.id = bad_id, .name = "bad"});
     const auto line = "\n  \"" + key + "\": ";  // of the outermost object, not of Env
@@ -65,7 +65,7 @@ class HostileInput : public EndToEndTest {
   std::unique_ptr<StatsMount> mount;
 };
 
-TEST_F(HostileInput, TextThatIsNoMetadata) {
+TEST_F(HostileInput, TextThatIsNotMetadata) {
   for (const auto* const text :
        {"", "{", "}", "null", "[]", "5", R"("Id")", "{}", R"({"Id": 5})", R"({"Id": null})",
         "\xff\xfe", R"({"Id": "badinstancebadinstance01"} x)", R"({"Id": "../../etc"})",
@@ -91,7 +91,7 @@ TEST_F(HostileInput, DeepNesting) {
   const std::size_t depth = 400000;
   expect_rejected(with("Image", std::string(depth, '[')));
   expect_rejected(with("Name", std::string(depth, '[') + std::string(depth, ']')));
-  // Well-formed, and none of our business.
+  // Well-formed, and in a key that the daemon does not use.
   data.write_text(bad_id, with("Image", std::string(depth, '[') + std::string(depth, ']')));
   EXPECT_EQ(mount->value(bad_id, "allocated_vcpus"), "2");
   EXPECT_EQ(mount->value(good_id, "allocated_vcpus"), "2");
@@ -108,7 +108,7 @@ TEST_F(HostileInput, HugeName) {
   expect_rejected(with("Name", '"' + std::string(60000, 'a') + '"'));
 }
 
-TEST_F(HostileInput, NamesThatAreNoNamesAreShownButNotLinked) {
+TEST_F(HostileInput, InvalidNamesAreShownButHaveNoLink) {
   for (const auto* const name : {"../../etc/passwd", "a/b", ".", "..", "", "UPPER", "a b", "-a",
                                  "a-", "\xc3\xbc", "$(reboot)"}) {
     data.write({.id = bad_id, .name = name});
@@ -135,12 +135,12 @@ TEST_F(HostileInput, DirectoriesWithoutMetadataOrWithStrangeNames) {
   }
 }
 
-TEST_F(HostileInput, FileInThePlaceOfTheDirectory) {
+TEST_F(HostileInput, FileInsteadOfTheDirectory) {
   std::ofstream{data.instance(bad_id)} << "x";
   expect_only_the_good_one();
 }
 
-TEST_F(HostileInput, SymlinkInThePlaceOfTheDirectory) {
+TEST_F(HostileInput, SymlinkInsteadOfTheDirectory) {
   DataDirectory outside;
   outside.write({.id = bad_id, .name = "outside"});
   std::filesystem::create_directory_symlink(outside.instance(bad_id), data.instance(bad_id));
@@ -150,7 +150,7 @@ TEST_F(HostileInput, SymlinkInThePlaceOfTheDirectory) {
   expect_only_the_good_one();
 }
 
-TEST_F(HostileInput, SymlinkInThePlaceOfTheFile) {
+TEST_F(HostileInput, SymlinkInsteadOfTheFile) {
   DataDirectory outside;
   outside.write({.id = bad_id, .name = "outside"});
   std::filesystem::create_directory(data.instance(bad_id));
@@ -163,7 +163,7 @@ TEST_F(HostileInput, SymlinkInThePlaceOfTheFile) {
   }
 }
 
-TEST_F(HostileInput, FifosDevicesSocketsAndDirectoriesInThePlaceOfTheFile) {
+TEST_F(HostileInput, FifosDevicesSocketsAndDirectoriesInsteadOfTheFile) {
   std::filesystem::create_directory(data.instance(bad_id));
   const auto path = data.metadata(bad_id);
   for (const auto& [mode, device] :
@@ -177,7 +177,7 @@ TEST_F(HostileInput, FifosDevicesSocketsAndDirectoriesInThePlaceOfTheFile) {
   expect_only_the_good_one();
 }
 
-TEST_F(HostileInput, GoodInstanceKeepsItsLastFormWhateverTakesThePlaceOfItsFile) {
+TEST_F(HostileInput, GoodInstanceShowsItsLastContentIfItsFileIsReplaced) {
   data.write({.id = bad_id, .name = "bad", .vcpus = 9});
   ASSERT_EQ(mount->value(bad_id, "allocated_vcpus"), "9");
   data.write_text(bad_id, "{");
@@ -193,7 +193,7 @@ TEST_F(HostileInput, FileOfAnotherInstance) {
   EXPECT_EQ(logged(bad_id), 0U) << "a fork leaves such a file for a moment; it is no news";
 }
 
-TEST_F(HostileInput, ForkBackupsAreNoInstances) {
+TEST_F(HostileInput, ForkBackupsAreNotInstances) {
   std::filesystem::copy(data.instance(good_id),
                         data.instance(good_id).string() + ".fork-bak.1700000000000000000");
   expect_only_the_good_one();
@@ -220,7 +220,7 @@ TEST_F(HostileInput, ProcessesThatAreNotTheHypervisor) {
   }
 }
 
-TEST_F(HostileInput, InstancesThatComeAndGoWhileTheyAreRead) {
+TEST_F(HostileInput, InstancesThatChangeWhileTheyAreRead) {
   const std::string come_and_go = R"(
     cd "$1"
     for n in $(seq 300); do

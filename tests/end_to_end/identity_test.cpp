@@ -26,7 +26,7 @@ namespace {
 
 constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
 
-/// A process that has nothing to do with Hypeman, under the very PID that another one had.
+/// A process that does not belong to Hypeman, with the same PID as an earlier process.
 class Stranger {
  public:
   explicit Stranger(pid_t pid) : pid_{pid} {
@@ -64,8 +64,8 @@ class RecordedIdentity : public EndToEndTest {
     }
   }
 
-  /// Not before the next tick of the clock that start times are measured by: a PID does not come
-  /// round within one, except in a test.
+  /// Waits for the next tick of the clock of start times. Outside of a test, a PID is never used
+  /// again within one tick.
   static void end(ChildProcess& process) {
     std::this_thread::sleep_for(std::chrono::milliseconds{20});
     process.send_signal(SIGKILL);
@@ -75,7 +75,8 @@ class RecordedIdentity : public EndToEndTest {
   DataDirectory data;
 };
 
-/// The parameter: whether the metadata records start time and boot ID, as newer versions do.
+/// The parameter: whether the metadata contains the start time and the boot ID, as in newer
+/// versions.
 class Identity : public RecordedIdentity, public ::testing::WithParamInterface<bool> {
  protected:
   [[nodiscard]] InstanceRecord record_of(pid_t pid) const {
@@ -96,12 +97,12 @@ TEST_P(Identity, HypervisorIsReported) {
   EXPECT_GT(mount.number(id, "memory_rss_bytes"), 0U);
 }
 
-TEST_P(Identity, StrangerThatInheritsThePidIsNotReported) {
+TEST_P(Identity, ProcessWithAReusedPidIsNotReported) {
   auto process = start_stand_in(data.socket(id));
   const auto pid = process.pid();
   data.write(record_of(pid));
   const StatsMount mount{data.path()};
-  ASSERT_GT(mount.number(id, "memory_rss_bytes"), 0U);  // its files are pinned now
+  ASSERT_GT(mount.number(id, "memory_rss_bytes"), 0U);  // its files are open now
 
   end(process);
   const Stranger stranger{pid};
@@ -109,7 +110,7 @@ TEST_P(Identity, StrangerThatInheritsThePidIsNotReported) {
   expect_not_running(mount);
 }
 
-TEST_P(Identity, StrangerThatInheritedThePidBeforeTheFirstReadIsNotReported) {
+TEST_P(Identity, PidReusedBeforeTheFirstReadIsNotReported) {
   auto process = start_stand_in(data.socket(id));
   const auto pid = process.pid();
   data.write(record_of(pid));
@@ -121,7 +122,7 @@ TEST_P(Identity, StrangerThatInheritedThePidBeforeTheFirstReadIsNotReported) {
   expect_not_running(mount);
 }
 
-TEST_P(Identity, DescriptorHeldAcrossTheReuseOfThePidNeverTellsOfTheStranger) {
+TEST_P(Identity, OpenFileNeverShowsAProcessWithAReusedPid) {
   auto process = start_stand_in(data.socket(id));
   const auto pid = process.pid();
   data.write(record_of(pid));
@@ -178,7 +179,7 @@ TEST_F(RecordedIdentity, ProcessThatNamesAnotherSocketIsNotReported) {
   expect_not_running(mount);
 }
 
-TEST_F(RecordedIdentity, OldMetadataWithoutSocketPathTrustsNobody) {
+TEST_F(RecordedIdentity, OldMetadataWithoutASocketPathMatchesNoProcess) {
   const auto process = start_stand_in(data.socket(id));
   data.write({.id = id, .pid = process.pid()});
   const StatsMount mount{data.path()};

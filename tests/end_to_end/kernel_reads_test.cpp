@@ -45,7 +45,7 @@ bool is_traced(pid_t pid) {
   });
 }
 
-/// The system calls of a process while it lives, by strace(1).
+/// Records the system calls of a process with strace(1), until the destructor runs.
 class Trace {
  public:
   explicit Trace(pid_t pid)
@@ -54,7 +54,7 @@ class Trace {
     EXPECT_TRUE(eventually([&] { return is_traced(pid); }));
   }
 
-  /// Detaches, and gives how often each kernel file was read, by its name.
+  /// Detaches. Returns how often each kernel file was read, by name.
   std::map<std::string, int> kernel_reads() {
     std::map<std::string, int> reads;
     static const std::regex read_of_file{R"(pread64\(\d+<(/proc/\d+|/sys/.*/statistics)/(\w+)>)"};
@@ -66,7 +66,7 @@ class Trace {
     return reads;
   }
 
-  /// How often it was checked whether the instance's directory still exists.
+  /// How often the daemon checked whether the instance's directory still exists.
   int validations() {
     const auto all = lines();
     return static_cast<int>(std::ranges::count_if(all, [](const std::string& line) {
@@ -96,7 +96,7 @@ class Trace {
   bool stopped_ = false;
 };
 
-/// What a read costs in kernel reads. The VM was read once before, so that its files are open.
+/// How many kernel files a read reads. The VM was read once before, so its files are open.
 class KernelReads : public EndToEndTest {
  protected:
   using Reads = std::map<std::string, int>;
@@ -127,14 +127,14 @@ class KernelReads : public EndToEndTest {
   std::optional<StatsMount> mount;
 };
 
-TEST_F(KernelReads, OfACatOfStatsJsonAreOneOfEachFile) {
+TEST_F(KernelReads, CatOfStatsJsonReadsEachFileOnce) {
   Trace trace{mount->worker_pid()};
   cat(file("stats.json"));
   EXPECT_EQ(trace.kernel_reads(),
             (Reads{{"stat", 1}, {"statm", 1}, {"rx_bytes", 1}, {"tx_bytes", 1}}));
 }
 
-TEST_F(KernelReads, OfALookUpAreNone) {
+TEST_F(KernelReads, LookUpReadsNoKernelFile) {
   Trace trace{mount->worker_pid()};
   for (const auto& path :
        {mount->path() / "metrics.prom", file("stats.json"), file("cpu_seconds")}) {
@@ -144,7 +144,7 @@ TEST_F(KernelReads, OfALookUpAreNone) {
   EXPECT_EQ(trace.kernel_reads(), Reads{});
 }
 
-TEST_F(KernelReads, OfAValueAreThoseOfItsRow) {
+TEST_F(KernelReads, ValueReadsOnlyItsOwnKernelFiles) {
   const std::map<std::string, std::vector<std::string>> expected{
       {"cpu_seconds", {"stat"}},
       {"memory_vms_bytes", {"statm"}},
@@ -162,7 +162,7 @@ TEST_F(KernelReads, OfAValueAreThoseOfItsRow) {
   }
 }
 
-TEST_F(KernelReads, ComeAfterOneValidationEach) {
+TEST_F(KernelReads, EachCallValidatesOnce) {
   const UniqueFd held{::open(file("cpu_seconds").c_str(), O_RDONLY | O_CLOEXEC)};
   ASSERT_TRUE(held);
   {

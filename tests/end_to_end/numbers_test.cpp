@@ -26,7 +26,7 @@ class Numbers : public EndToEndTest {
   DataDirectory data;
 };
 
-/// Counts resident and total bytes of a process as /proc/<pid>/statm has them now.
+/// Reads the resident and total bytes of a process from /proc/<pid>/statm.
 struct Memory {
   unsigned long long total = 0;
   unsigned long long resident = 0;
@@ -38,7 +38,7 @@ struct Memory {
   }
 };
 
-TEST_F(Numbers, CpuSecondsAreThoseOfTheProcessToTheTick) {
+TEST_F(Numbers, CpuSecondsMatchTheProcessToTheTick) {
   const auto process = start_stand_in(data.socket(id), /*busy=*/true);
   data.write(running_record(id, process.pid(), data.socket(id)));
   const StatsMount mount{data.path()};
@@ -77,7 +77,7 @@ TEST_F(Numbers, MemoryIsStatmTimesThePageSize) {
                    static_cast<double>(memory.resident) / 4294967296.0);
 }
 
-TEST_F(Numbers, TrafficIsExactToTheByteAndSeenFromTheVm) {
+TEST_F(Numbers, TrafficIsExactFromTheVmsPointOfView) {
   Tap tap{tap_of_id};
   const auto process = start_stand_in(data.socket(id));
   auto record = running_record(id, process.pid(), data.socket(id));
@@ -101,7 +101,7 @@ TEST_F(Numbers, TrafficIsExactToTheByteAndSeenFromTheVm) {
   }
 }
 
-TEST_F(Numbers, AllocationsAreThoseOfTheMetadata) {
+TEST_F(Numbers, AllocationsMatchTheMetadata) {
   data.write({.id = id, .size = 3221225472, .hotplug_size = 1073741824, .vcpus = 7});
   const StatsMount mount{data.path()};
   EXPECT_EQ(mount.value(id, "allocated_memory_bytes"), "4294967296");
@@ -131,7 +131,7 @@ TEST_F(Numbers, StatsJsonIsTheDocumentedObject) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : json.items()) {
     keys.push_back(key);
-    // Numbers by their value: of two shortest decimals, printers choose differently.
+    // Compares numbers by value, because a number can have two shortest decimals.
     const auto text = mount.value(id, key);
     EXPECT_EQ(
         value.is_string() ? nlohmann::ordered_json(text) : nlohmann::ordered_json::parse(text),
@@ -156,7 +156,7 @@ TEST_F(Numbers, RatioIsThereOnlyWhileMemoryIsAllocated) {
   EXPECT_EQ(mount.read(id, "memory_utilization_ratio").error, ENOENT);
 }
 
-TEST_F(Numbers, MissingTapFailsItsOwnFilesAndIsZeroInStatsJsonAndLoggedOnce) {
+TEST_F(Numbers, MissingTapFailsOnlyItsFilesAndIsLoggedOnce) {
   const auto process = start_stand_in(data.socket(id));
   auto record = running_record(id, process.pid(), data.socket(id));
   record.network_enabled = true;
@@ -175,7 +175,7 @@ TEST_F(Numbers, MissingTapFailsItsOwnFilesAndIsZeroInStatsJsonAndLoggedOnce) {
   EXPECT_EQ(log.find("network traffic", first + 1), std::string::npos) << log;
 }
 
-TEST_F(Numbers, TapMadeAnewCountsFromZero) {
+TEST_F(Numbers, NewTapCountsFromZero) {
   const auto process = start_stand_in(data.socket(id));
   auto record = running_record(id, process.pid(), data.socket(id));
   record.network_enabled = true;
@@ -191,7 +191,7 @@ TEST_F(Numbers, TapMadeAnewCountsFromZero) {
   EXPECT_EQ(mount.value(id, "network_tx_bytes"), "0");
 }
 
-TEST_F(Numbers, SecretsOfTheMetadataAreNowhere) {
+TEST_F(Numbers, NoFileShowsSecretsOfTheMetadata) {
   data.write({.id = id});
   const StatsMount mount{data.path()};
   for (const auto& file : list(mount / id)) {

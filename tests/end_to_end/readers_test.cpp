@@ -24,8 +24,8 @@ namespace {
 
 const std::string id = own_instance_id('q');
 
-/// Programs of all kinds, run by somebody without any rights, over an instance that runs but stands
-/// still, so that each of them has to deliver the same bytes.
+/// Many programs, run by an unprivileged user. The instance runs but its numbers do not change, so
+/// all programs must read the same bytes.
 class Readers : public EndToEndTest {
  protected:
   void SetUp() override {
@@ -43,7 +43,7 @@ class Readers : public EndToEndTest {
     ASSERT_GT(json.size(), 300U);
   }
 
-  /// Runs a shell command in the tree, as nobody, with a directory to write to in $OUT.
+  /// Runs a shell command as "nobody" in the tree. The command can write to the directory $OUT.
   [[nodiscard]] CommandResult shell(const std::string& command) const {
     auto options = as_unprivileged_user();
     options.working_directory = mount->path();
@@ -64,7 +64,7 @@ class Readers : public EndToEndTest {
     EXPECT_EQ(result.out, out) << command;
   }
 
-  /// The command fails with the kernel's word for EROFS.
+  /// The command fails with the message of EROFS.
   void expect_read_only(const std::string& command) const {
     const auto result = shell(command);
     EXPECT_FALSE(result.status.success()) << command;
@@ -116,13 +116,13 @@ TEST_F(Readers, Dd) {
 TEST_F(Readers, Tar) {
   expect_json("tar c . | tar xO ./$ID/stats.json");
 }
-TEST_F(Readers, TarHasNothingToComplainOf) {
+TEST_F(Readers, TarReportsNoProblem) {
   expect_output("tar cf $OUT/tree.tar . 2>&1", "");
 }
 TEST_F(Readers, Rsync) {
   expect_json("rsync -a . $OUT/tree && cat $OUT/tree/$ID/stats.json");
 }
-TEST_F(Readers, RsyncWholeTreeWithoutComplaint) {
+TEST_F(Readers, RsyncOfTheWholeTreeReportsNoProblem) {
   expect_output("rsync -a . $OUT/tree 2>&1", "");
 }
 TEST_F(Readers, Sort) {
@@ -155,7 +155,7 @@ TEST_F(Readers, Sendfile) {
       "o=os.open(os.environ[\"OUT\"]+\"/copy\",os.O_WRONLY|os.O_CREAT); "
       "os.sendfile(o,i,0,os.fstat(i).st_size)' && cat $OUT/copy");
 }
-TEST_F(Readers, SendfileThatAsksForMore) {
+TEST_F(Readers, SendfileWithALargerCount) {
   expect_json(
       "/usr/bin/python3 -c 'import os; i=os.open(os.environ[\"ID\"]+\"/stats.json\",0); "
       "o=os.open(os.environ[\"OUT\"]+\"/copy\",os.O_WRONLY|os.O_CREAT); "
@@ -174,7 +174,7 @@ TEST_F(Readers, NodeReadFileSync) {
       "\"/stats.json\"))'");
 }
 
-TEST_F(Readers, SendfileOnAHeldDescriptorIsAsFreshAsARead) {
+TEST_F(Readers, SendfileOnAnOpenFileIsAsFreshAsARead) {
   const auto* const command =
       "/usr/bin/python3 -c 'import os,sys\n"
       "i=os.open(os.environ[\"ID\"]+\"/network_tx_bytes\",0)\n"
@@ -210,7 +210,7 @@ TEST_F(Readers, ListingShowsKindsModesOwnersAndSizes) {
                 "network_tx_bytes stats.json ");
 }
 
-TEST_F(Readers, InodesOfAListingAreThoseOfTheFiles) {
+TEST_F(Readers, ListingAndStatShowTheSameInodes) {
   expect_output(
       "for d in . $ID by-name; do ls -i $d | while read i f; do "
       "test $(stat -c %i $d/$f) = $i || echo $d/$f; done; done",
@@ -244,7 +244,7 @@ TEST_F(Readers, EverythingIsReadOnly) {
   root_too("rm by-name/my-web-server");
 }
 
-TEST_F(Readers, UnknownNamesAreNotThere) {
+TEST_F(Readers, UnknownNamesAreNotFound) {
   for (const auto* const path :
        {"unknown", "by-name/unknown", "$ID/unknown", "$ID/by-name", "by-name/$ID", "metadata.json",
         "by-name/..-", "$ID/cpu_seconds2"}) {
@@ -255,14 +255,14 @@ TEST_F(Readers, UnknownNamesAreNotThere) {
   EXPECT_NE(shell("cat $ID").err.find("Is a directory"), std::string::npos);
 }
 
-TEST_F(Readers, ParallelReadersGetWholeAnswersAndLeaveTheDaemonWell) {
+TEST_F(Readers, ParallelReadersAllSucceed) {
   expect_output(
       "for n in 1 2 3 4 5 6 7 8; do (for m in $(seq 200); do cat $ID/stats.json "
       "> /dev/null && ls . $ID by-name > /dev/null || echo failed; done) & done; wait",
       "");
 }
 
-TEST_F(Readers, ModeAndGroupNarrowWhoMayRead) {
+TEST_F(Readers, ModeAndGroupRestrictReaders) {
   const StatsMount narrow{data.path(), {"-o", "mode=0440,gid=12345"}};
   auto stranger = as_unprivileged_user();
   const auto file = (narrow / id / "cpu_seconds").string();

@@ -30,7 +30,7 @@ std::string render(std::string_view name, const Sample& sample) {
   return rendered ? text : rendered.error().message();
 }
 
-TEST(InstanceFile, TheyAreTheDocumentedFieldsAndStatsJson) {
+TEST(InstanceFile, NamesAreTheDocumentedStatisticsAndStatsJson) {
   std::vector<std::string_view> names;
   for (std::size_t index = 0; index < InstanceFile::count(); ++index) {
     names.push_back(InstanceFile{index}.name());
@@ -41,7 +41,7 @@ TEST(InstanceFile, TheyAreTheDocumentedFieldsAndStatsJson) {
                        "network_tx_bytes", "memory_utilization_ratio", "stats.json"}));
 }
 
-TEST(InstanceFile, EachIsFoundByItsName) {
+TEST(InstanceFile, IsFoundByItsName) {
   for (std::size_t index = 0; index < InstanceFile::count(); ++index) {
     const auto found = InstanceFile::named(InstanceFile{index}.name());
     ASSERT_TRUE(found);
@@ -90,7 +90,7 @@ TEST(InstanceFile, StatsJsonIsTheWholeObject) {
   EXPECT_EQ(render("stats.json", documented_sample()), expected);
 }
 
-TEST(InstanceFile, AFieldThatCannotBeReadFailsAndStatsJsonDoesNot) {
+TEST(InstanceFile, UnreadableStatisticFailsButStatsJsonDoesNot) {
   auto sample = documented_sample();
   sample.tap_rx_bytes = failure(ENODEV);
   sample.tap_tx_bytes = failure(ENODEV);
@@ -100,7 +100,7 @@ TEST(InstanceFile, AFieldThatCannotBeReadFailsAndStatsJsonDoesNot) {
   EXPECT_NE(render("stats.json", sample).find("\"network_rx_bytes\": 0"), std::string::npos);
 }
 
-TEST(InstanceFile, TheSizeOfStatsJsonFollowsFromTheRecord) {
+TEST(InstanceFile, SizeOfStatsJsonDependsOnlyOnTheRecord) {
   auto busy = documented_sample();
   busy.stat->user_ticks = UINT64_MAX / 3;
   busy.statm->resident_pages = 1;
@@ -114,14 +114,14 @@ TEST(InstanceFile, TheSizeOfStatsJsonFollowsFromTheRecord) {
   }
 }
 
-TEST(InstanceFile, TheSizeOfAMeasuredNumberDoesNot) {
+TEST(InstanceFile, SizeOfAMeasuredNumberDoesNotDependOnlyOnTheRecord) {
   const auto record = documented_sample().record;
   EXPECT_EQ(file("cpu_seconds").size_by_record(record), std::nullopt);
   EXPECT_EQ(file("instance_name").size_by_record(record),
             render("instance_name", documented_sample()).size());
 }
 
-TEST(InstanceFile, AWildNameStaysOneLine) {
+TEST(InstanceFile, NameWithControlCharactersIsOneLine) {
   auto record = documented_record();
   record.name = "two\nlines";
   EXPECT_EQ(render("instance_name", documented_sample(record)), "two\\012lines\n");

@@ -64,13 +64,13 @@ std::string found(const NodeTable& table, Inode inode) {
   return node ? describe(*node) : "nothing";
 }
 
-TEST(NodeTable, TheRootIsWhatFuseCallsIt) {
+TEST(NodeTable, RootHasTheNumberThatFuseRequires) {
   const NodeTable table;
   EXPECT_EQ(NodeTable::number_of(fixed(Row::root)), 1U);
   EXPECT_EQ(found(table, 1), "root");
 }
 
-TEST(NodeTable, WhatIsFixedIsAlwaysThere) {
+TEST(NodeTable, FixedNodesAlwaysExist) {
   NodeTable table;
   EXPECT_EQ(table.acquire(fixed(Row::by_name)), NodeTable::number_of(fixed(Row::by_name)));
   EXPECT_EQ(table.acquire(fixed(Row::root)), NodeTable::number_of(fixed(Row::root)));
@@ -98,7 +98,7 @@ TEST(NodeTable, NumbersAreNeverReservedOnes) {
   }
 }
 
-TEST(NodeTable, FindsWhatItGave) {
+TEST(NodeTable, FindsAcquiredNodes) {
   NodeTable table;
   for (const auto& text : {id, std::string{"web"}}) {
     for (const auto& node : nodes_of(text)) {
@@ -107,7 +107,7 @@ TEST(NodeTable, FindsWhatItGave) {
   }
 }
 
-TEST(NodeTable, FindsNothingThatItDidNotGive) {
+TEST(NodeTable, FindsNoOtherNumber) {
   const NodeTable table;
   EXPECT_EQ(found(table, 0), "nothing");
   EXPECT_EQ(found(table, 4), "nothing");
@@ -187,7 +187,7 @@ TEST(NodeTable, ReleasingNothingChangesNothing) {
   EXPECT_EQ(found(table, number), "instance " + id);
 }
 
-TEST(NodeTable, CountsRightWhenManyUseIt) {
+TEST(NodeTable, CountsCorrectlyInParallel) {
   NodeTable table;
   std::atomic<int> wrong = 0;
   constexpr int count = 4;
@@ -219,7 +219,7 @@ TEST(NodeTable, FindsNoFileAfterTheLast) {
   }
 }
 
-TEST(NodeTable, AnIndexMakesAnotherNumberOfTheSameVm) {
+TEST(NodeTable, IndexChangesTheNumber) {
   std::set<Inode> numbers;
   for (std::uint16_t index = 0; index < 1000; ++index) {
     auto node = file_node(id, InstanceFile{0});

@@ -18,19 +18,19 @@ using fs::StatCache;
 constexpr pid_t reader = 1234;
 constexpr Inode inode = 0xabc0;
 
-/// A content whose sample was taken so long ago.
+/// A content whose sample has this age.
 Content content(const std::string& text, std::chrono::milliseconds age = {}) {
   return {.text = text, .time = std::chrono::system_clock::now() - age};
 }
 
-/// The text that is taken; nothing if nothing is.
+/// The text that take() returns, or nothing.
 std::optional<std::string> taken(StatCache& cache, pid_t who = reader, Inode where = inode) {
   const auto found = cache.take(who, where);
   return found ? std::optional{found->text} : std::nullopt;
 }
 
-/// Whether what `remember` remembers can be taken by `take`: at once, but on a busy machine it
-/// may take several attempts to be fast enough.
+/// Whether `take` returns the content that `remember` keeps. Tries several times, because a busy
+/// machine may be too slow.
 template <class Remember, class Take>
 bool is_taken(Remember remember, Take take) {
   return eventually([&] {
@@ -39,13 +39,13 @@ bool is_taken(Remember remember, Take take) {
   });
 }
 
-TEST(StatCache, KnowNothingAtFirst) {
+TEST(StatCache, IsEmptyAtFirst) {
   StatCache cache;
   EXPECT_EQ(taken(cache), std::nullopt);
   EXPECT_EQ(taken(cache, 0, 0), std::nullopt);
 }
 
-TEST(StatCache, GiveTheReaderWhatItWasJustToldTheSizeOf) {
+TEST(StatCache, GivesTheReaderTheContentOfItsLastStat) {
   StatCache cache;
   Content told;
   std::optional<Content> found;
@@ -60,32 +60,32 @@ TEST(StatCache, GiveTheReaderWhatItWasJustToldTheSizeOf) {
   EXPECT_EQ(found->time, told.time);
 }
 
-TEST(StatCache, AreGivenOnce) {
+TEST(StatCache, GivesAContentOnce) {
   StatCache cache;
   EXPECT_TRUE(
       is_taken([&] { cache.keep(reader, inode, content("old")); }, [&] { return taken(cache); }));
   EXPECT_EQ(taken(cache), std::nullopt);
 }
 
-TEST(StatCache, AreForNobodyElse) {
+TEST(StatCache, GivesNothingToAnotherReader) {
   StatCache cache;
   cache.keep(reader, inode, content("old"));
   EXPECT_EQ(taken(cache, reader + 1), std::nullopt);
 }
 
-TEST(StatCache, AreForNoReaderThatCannotBeTold) {
+TEST(StatCache, KeepsNothingForReaderZero) {
   StatCache cache;
   cache.keep(0, inode, content("old"));
   EXPECT_EQ(taken(cache, 0), std::nullopt);
 }
 
-TEST(StatCache, AreForNoOtherFile) {
+TEST(StatCache, GivesNothingForAnotherFile) {
   StatCache cache;
   cache.keep(reader, inode, content("old"));
   EXPECT_EQ(taken(cache, reader, inode + 1), std::nullopt);
 }
 
-TEST(StatCache, AreReplacedByTheNext) {
+TEST(StatCache, NextStatReplacesTheContent) {
   StatCache cache;
   EXPECT_TRUE(is_taken(
       [&] {
@@ -99,19 +99,19 @@ TEST(StatCache, AreReplacedByTheNext) {
       }));
 }
 
-TEST(StatCache, AreForgottenTwentyMillisecondsAfterTheSample) {
+TEST(StatCache, ForgetsAContentAfterTwentyMilliseconds) {
   StatCache cache;
   cache.keep(reader, inode, content("old", std::chrono::milliseconds{21}));
   EXPECT_EQ(taken(cache), std::nullopt);
 }
 
-TEST(StatCache, OfAClockThatHasBeenSetBackAreForgotten) {
+TEST(StatCache, ForgetsAContentIfTheClockIsSetBack) {
   StatCache cache;
   cache.keep(reader, inode, content("old", -std::chrono::hours{1}));
   EXPECT_EQ(taken(cache), std::nullopt);
 }
 
-TEST(StatCache, AreThoseOfTheLast64Readers) {
+TEST(StatCache, KeepsContentsForTheLast64Readers) {
   StatCache cache;
   std::optional<std::string> second;
   EXPECT_TRUE(eventually([&] {
@@ -125,7 +125,7 @@ TEST(StatCache, AreThoseOfTheLast64Readers) {
   EXPECT_EQ(second, std::to_string(reader + 1));
 }
 
-TEST(StatCache, OfDifferentReadersAreKeptApart) {
+TEST(StatCache, SeparatesReaders) {
   StatCache cache;
   std::optional<std::string> first;
   std::optional<std::string> second;

@@ -27,7 +27,7 @@ constexpr Inode root = 1;
 constexpr pid_t reader = 1234;
 constexpr auto interface = "hype-qilviffn";
 
-/// A tree with one running VM, over /proc and /sys of our making, without a mount.
+/// A tree with one running VM in a fake /proc and /sys, without a mount.
 class TreeTest : public ::testing::Test {
  protected:
   TreeTest() {
@@ -46,7 +46,7 @@ class TreeTest : public ::testing::Test {
             .boot_id = std::string{FakeProc::boot_id}};
   }
 
-  /// The inode of a path, by one look-up a component.
+  /// The inode of a path, found with one look-up per component.
   [[nodiscard]] Result<Inode> look_up(const std::filesystem::path& path) {
     Inode inode = root;
     for (const auto& component : path) {
@@ -63,7 +63,7 @@ class TreeTest : public ::testing::Test {
     return std::filesystem::path{first_id} / name;
   }
 
-  /// The content of a file, or what open or read say.
+  /// The content of a file, or the error of open or read.
   [[nodiscard]] std::string content(const std::filesystem::path& path) {
     const auto opened = look_up(path).and_then([&](Inode found) { return tree_.open(found); });
     if (!opened) {
@@ -82,7 +82,7 @@ class TreeTest : public ::testing::Test {
     return names;
   }
 
-  /// Makes every kernel file of the VM unreadable: who samples now gets an error.
+  /// Makes every kernel file of the VM unreadable, so that a new sample is an error.
   void break_kernel_files() {
     proc_.remove(FakeProcess{}.pid);
     write_over(proc_.process(FakeProcess{}.pid) / "stat", "nonsense\n");
@@ -102,7 +102,7 @@ class TreeTest : public ::testing::Test {
   Tree tree_{instances_, {}};
 };
 
-TEST_F(TreeTest, HasTheDocumentedShape) {
+TEST_F(TreeTest, HasTheDocumentedLayout) {
   EXPECT_EQ(listing(root), (std::vector<std::string>{".", "..", "by-name", "metrics.prom",
                                                      std::string{first_id}}));
   EXPECT_EQ(listing(inode("by-name")), (std::vector<std::string>{".", "..", "web"}));
@@ -111,7 +111,7 @@ TEST_F(TreeTest, HasTheDocumentedShape) {
   EXPECT_EQ(files.back(), "stats.json");
 }
 
-TEST_F(TreeTest, GivesAListedNameTheNumberThatALookUpGives) {
+TEST_F(TreeTest, ListingAndLookUpGiveTheSameNumber) {
   for (const auto& directory : {std::filesystem::path{}, std::filesystem::path{first_id}}) {
     const auto listed = tree().list(inode(directory)).value();
     for (const auto& entry : listed) {
@@ -128,7 +128,7 @@ TEST_F(TreeTest, ReadsAValueOfTheVm) {
   EXPECT_EQ(tree().read_link(inode("by-name/web")), "../" + std::string{first_id});
 }
 
-TEST_F(TreeTest, FindsNothingElse) {
+TEST_F(TreeTest, RefusesOtherPaths) {
   EXPECT_EQ(error_of(look_up("absent")), ENOENT);
   EXPECT_EQ(error_of(look_up(file("absent"))), ENOENT);
   EXPECT_EQ(error_of(look_up("by-name/absent")), ENOENT);
@@ -146,7 +146,7 @@ TEST_F(TreeTest, ALookUpMeasuresNothing) {
   EXPECT_EQ(host().log(), "");
 }
 
-TEST_F(TreeTest, AStatOfStatsJsonMeasuresNothingAndTellsItsSize) {
+TEST_F(TreeTest, StatOfStatsJsonShowsItsSizeWithoutMeasuring) {
   const auto size = content(file("stats.json")).size();
   const auto number = inode(file("stats.json"));
   break_kernel_files();
@@ -163,13 +163,13 @@ TEST_F(TreeTest, AFileReadsOnlyTheKernelFilesOfItsRow) {
   EXPECT_EQ(content(file("memory_rss_bytes")), "Bad message");
 }
 
-TEST_F(TreeTest, AReadTellsWhatStatTold) {
+TEST_F(TreeTest, ReadHasTheSizeThatStatShowed) {
   const auto number = inode(file("cpu_seconds"));
   const auto told = tree().attributes(number, reader).value().st_size;
   EXPECT_EQ(static_cast<off_t>(content(file("cpu_seconds")).size()), told);
 }
 
-TEST_F(TreeTest, ARemovedVmIsGoneForEveryCall) {
+TEST_F(TreeTest, EveryCallFailsForARemovedVm) {
   const auto directory = inode(first_id);
   const auto value = inode(file("cpu_seconds"));
   const auto opened = tree().open(value).value();

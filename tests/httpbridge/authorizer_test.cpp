@@ -42,7 +42,7 @@ void expect_denied(const tl::expected<Validity, AuthorizationError>& outcome,
   EXPECT_EQ(outcome.error(), why);
 }
 
-TEST_F(AuthorizerTest, WantsABearerHeader) {
+TEST_F(AuthorizerTest, RequiresABearerHeader) {
   expect_denied(authorize(std::nullopt), AuthorizationError::header_missing);
   expect_denied(authorize(""), AuthorizationError::header_missing);
   for (const char* header : {"plain-token", "Bearer", "Basic plain-token", "Bearerplain-token",
@@ -54,7 +54,7 @@ TEST_F(AuthorizerTest, WantsABearerHeader) {
   expect_denied(authorize("Bearer  plain-token"), AuthorizationError::token_invalid);
 }
 
-TEST_F(AuthorizerTest, AcceptsPlainTokensWholeOnly) {
+TEST_F(AuthorizerTest, ComparesWholePlainTokens) {
   EXPECT_TRUE(show("plain-token").has_value());
   EXPECT_TRUE(show("other").has_value());
   for (const char* token : {"plain-toke", "plain-token2", "PLAIN-TOKEN", "plain-token,other"}) {
@@ -68,7 +68,7 @@ TEST_F(AuthorizerTest, AcceptsTheHmacFamily) {
   EXPECT_TRUE(show(signed_token(R"({"alg":"HS512"})", user, secret, "SHA512")).has_value());
 }
 
-TEST_F(AuthorizerTest, NeverFollowsTheTokenToAnotherAlgorithm) {
+TEST_F(AuthorizerTest, IgnoresOtherAlgorithmsInTheToken) {
   for (const char* alg : {"none", "None", "NONE", "nOnE", "", "RS256", "RS384", "RS512", "ES256",
                           "ES384", "ES512", "PS256", "EdDSA", "hs256", "HS256 ", "HS1", "HS384"}) {
     const std::string header = fmt::format(R"({{"alg":"{}","typ":"JWT"}})", alg);
@@ -84,7 +84,7 @@ TEST_F(AuthorizerTest, NeverFollowsTheTokenToAnotherAlgorithm) {
   }
 }
 
-TEST_F(AuthorizerTest, RefusesWhatIsNotSignedWithTheSecret) {
+TEST_F(AuthorizerTest, RefusesTokensThatTheSecretDidNotSign) {
   expect_denied(show(hs256_token(user, "another secret")), AuthorizationError::token_invalid);
   expect_denied(show(hs256_token(user, "")), AuthorizationError::token_invalid);
   const std::string good = hs256_token(user, secret);
@@ -105,7 +105,7 @@ TEST_F(AuthorizerTest, RefusesWhatIsNotSignedWithTheSecret) {
   expect_denied(show(std::string(16000, 'A')), AuthorizationError::token_invalid);
 }
 
-TEST_F(AuthorizerTest, KeepsToTheTimes) {
+TEST_F(AuthorizerTest, ChecksTheTimesOfAToken) {
   EXPECT_TRUE(claim(R"({"sub":"me"})").has_value());
   EXPECT_TRUE(claim(R"({"exp":1800000001})").has_value());
   EXPECT_TRUE(claim(R"({"exp":1800000000.5})").has_value());
@@ -131,7 +131,7 @@ TEST_F(AuthorizerTest, RefusesRegistryTokens) {
   expect_denied(claim(R"({"repos":[],"exp":1})"), AuthorizationError::token_invalid);
 }
 
-TEST_F(AuthorizerTest, WantsTheRightIfRightsAreListed) {
+TEST_F(AuthorizerTest, RequiresThePermissionIfPermissionsAreListed) {
   EXPECT_TRUE(claim(R"({"permissions":["instance:read"]})").has_value());
   EXPECT_TRUE(claim(R"({"permissions":["x","*"]})").has_value());
   for (const char* claims :
@@ -149,11 +149,11 @@ TEST_F(AuthorizerTest, WithoutSecretsAcceptsNoJwt) {
   EXPECT_TRUE(authorizer.authorize("Bearer plain", now).has_value());
 }
 
-TEST_F(AuthorizerTest, AllowsEveryoneIfTold) {
+TEST_F(AuthorizerTest, CanAllowAllRequests) {
   EXPECT_TRUE(Authorizer::allowing_all().authorize(std::nullopt, now).has_value());
 }
 
-TEST_F(AuthorizerTest, ARememberedKeyStillExpiresAndIsStillRevoked) {
+TEST_F(AuthorizerTest, ACachedAuthorizationExpiresAndCanBeRevoked) {
   const auto keys = std::make_shared<const Authorizer>(Keys{{std::string{secret}}, {}});
   const std::string header = "Bearer " + hs256_token(R"({"exp":1800000010})", secret);
   CachedAuthorization cache;
@@ -166,7 +166,7 @@ TEST_F(AuthorizerTest, ARememberedKeyStillExpiresAndIsStillRevoked) {
   EXPECT_FALSE(cache.authorize(other_keys, header, now).has_value());
 }
 
-TEST_F(AuthorizerTest, ANewConnectionHasShownNothing) {
+TEST_F(AuthorizerTest, ANewCacheIsEmpty) {
   CachedAuthorization cache;
   EXPECT_FALSE(cache.authorize(std::make_shared<const Authorizer>(Keys{}), "", now).has_value());
   EXPECT_FALSE(

@@ -1,5 +1,5 @@
-// Peers that are slow, many, endless or silent: others are served meanwhile, and when they are
-// gone, so is what they cost.
+// Clients that are slow, numerous or silent, or that never stop sending. The bridge still serves
+// other clients, and it frees all resources when the connections end.
 
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -24,9 +24,9 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool memory_is_given_back = false;  // sanitizers keep what is freed
+constexpr bool freed_memory_returns = false;  // sanitizers keep freed memory
 #else
-constexpr bool memory_is_given_back = true;
+constexpr bool freed_memory_returns = true;
 #endif
 
 class HostileClientTest : public BridgeTest {
@@ -41,7 +41,7 @@ class HostileClientTest : public BridgeTest {
     return {"--request-timeout", std::to_string(time_limit.count())};
   }
 
-  /// A client that has done nothing wrong, on a new connection, does not wait until the time limit
+  /// A well-behaved client on a new connection does not wait until the time limit
   /// ends the requests of others.
   void expect_served_meanwhile() {
     const auto begin = Clock::now();
@@ -49,18 +49,18 @@ class HostileClientTest : public BridgeTest {
     EXPECT_LT(Clock::now() - begin, time_limit);
   }
 
-  void note_costs() {
+  void record_resources() {
     expect_served_meanwhile();
     EXPECT_TRUE(eventually([&] { return connections_of_others() == 0; }));
     descriptors_ = bridge().open_descriptors();
     memory_ = bridge().resident_bytes();
   }
 
-  void expect_costs_as_noted() {
-    constexpr std::size_t slack = std::size_t{8} << 20;  // what an allocator keeps at hand
+  void expect_recorded_resources() {
+    constexpr std::size_t slack = std::size_t{8} << 20;  // free memory of the allocator
     EXPECT_TRUE(eventually([&] { return bridge().open_descriptors() <= descriptors_; }))
-        << bridge().open_descriptors() << " descriptors, formerly " << descriptors_;
-    if (memory_is_given_back) {
+        << bridge().open_descriptors() << " descriptors, before: " << descriptors_;
+    if (freed_memory_returns) {
       EXPECT_LT(bridge().resident_bytes(), memory_ + slack);
     }
   }
@@ -76,7 +76,7 @@ class HostileClientTest : public BridgeTest {
 
  private:
   std::size_t connections_of_others() {
-    // Every earlier connection has been noticed as closed once the count no longer falls.
+    // The bridge has closed all earlier connections when the count no longer falls.
     const std::size_t before = bridge().open_descriptors();
     std::this_thread::sleep_for(50ms);
     return before - bridge().open_descriptors();
@@ -86,9 +86,9 @@ class HostileClientTest : public BridgeTest {
   std::size_t memory_ = 0;
 };
 
-TEST_P(HostileClientTest, AByteASecondHoldsUpNobody) {
+TEST_P(HostileClientTest, ASlowClientDoesNotDelayOthers) {
   start(with_time_limit());
-  note_costs();
+  record_resources();
   {
     HttpClient slow{address()};
     const std::string request = request_for(stats_path(web_id));
@@ -101,10 +101,10 @@ TEST_P(HostileClientTest, AByteASecondHoldsUpNobody) {
     expect_error(slow.receive(), 408, "request_timeout", "the request took too long to arrive");
     EXPECT_TRUE(slow.ends());
   }
-  expect_costs_as_noted();
+  expect_recorded_resources();
 }
 
-TEST_P(HostileClientTest, ThousandsOfIdleConnectionsHoldUpNobody) {
+TEST_P(HostileClientTest, ThousandsOfIdleConnectionsDoNotDelayOthers) {
   constexpr rlim_t needed = 4000;
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
@@ -114,21 +114,21 @@ TEST_P(HostileClientTest, ThousandsOfIdleConnectionsHoldUpNobody) {
     GTEST_SKIP() << "needs " << needed << " open files, the limit is " << limit.rlim_cur;
   }
   start();
-  note_costs();
+  record_resources();
   {
     auto idle = connect(2500);
     for (std::size_t i = 0; i < idle.size(); i += 2) {
-      idle[i].send("GET ");  // every other one has begun, and goes no further
+      idle[i].send("GET ");  // every other request stays incomplete
     }
     expect_served_meanwhile();
     expect_stats(idle[1].get(stats_path(web_id), good_key()), web_id);
   }
-  expect_costs_as_noted();
+  expect_recorded_resources();
 }
 
-TEST_P(HostileClientTest, BeyondTheLimitTheLongestIdleOneGoes) {
+TEST_P(HostileClientTest, AtTheLimitTheLongestIdleConnectionIsClosed) {
   start({"--max-connections", "50"});
-  note_costs();
+  record_resources();
   {
     auto idle = connect(200);
     expect_served_meanwhile();
@@ -136,12 +136,12 @@ TEST_P(HostileClientTest, BeyondTheLimitTheLongestIdleOneGoes) {
     expect_stats(idle.back().get(stats_path(web_id), good_key()), web_id);
     EXPECT_LE(bridge().open_descriptors(), 100U);
   }
-  expect_costs_as_noted();
+  expect_recorded_resources();
 }
 
-TEST_P(HostileClientTest, UnfinishedRequestsDoNotFillUpTheLimit) {
+TEST_P(HostileClientTest, UnfinishedRequestsDoNotBlockNewConnections) {
   start({"--max-connections", "50"});
-  note_costs();
+  record_resources();
   {
     auto unfinished = connect(200);
     for (HttpClient& client : unfinished) {
@@ -151,10 +151,10 @@ TEST_P(HostileClientTest, UnfinishedRequestsDoNotFillUpTheLimit) {
       expect_served_meanwhile();
     }
   }
-  expect_costs_as_noted();
+  expect_recorded_resources();
 }
 
-TEST_P(HostileClientTest, IdleConnectionsAreClosedAfterAWhile) {
+TEST_P(HostileClientTest, IdleConnectionsAreClosedAfterTheTimeout) {
   start({"--idle-timeout", "1"});
   HttpClient silent{address()};
   EXPECT_TRUE(silent.ends());
@@ -163,9 +163,9 @@ TEST_P(HostileClientTest, IdleConnectionsAreClosedAfterAWhile) {
   EXPECT_TRUE(once.ends());
 }
 
-TEST_P(HostileClientTest, LargeHeadersCostNothing) {
+TEST_P(HostileClientTest, LargeHeadersDoNotKeepMemory) {
   start(with_time_limit());
-  note_costs();
+  record_resources();
   {
     auto clients = connect(50);
     const std::string large =
@@ -176,12 +176,12 @@ TEST_P(HostileClientTest, LargeHeadersCostNothing) {
       EXPECT_EQ(client.receive()->status, 431);
     }
   }
-  expect_costs_as_noted();
+  expect_recorded_resources();
 }
 
-TEST_P(HostileClientTest, ARequestThatNeverEndsIsEnded) {
+TEST_P(HostileClientTest, ARequestThatNeverEndsIsRefused) {
   start(with_time_limit());
-  note_costs();
+  record_resources();
   for (const std::string& begin :
        {std::string{"GET /"}, std::string{"GET /metrics HTTP/1.1\r\nHost: x\r\nX: "},
         std::string{"GET /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"},
@@ -203,22 +203,22 @@ TEST_P(HostileClientTest, ARequestThatNeverEndsIsEnded) {
     }
     expect_served_meanwhile();
   }
-  expect_costs_as_noted();
+  expect_recorded_resources();
 }
 
-TEST_P(HostileClientTest, PeersThatNeverReadAreHungUp) {
+TEST_P(HostileClientTest, ClientsThatNeverReadAreDisconnected) {
   start(with_time_limit());
-  note_costs();
+  record_resources();
   {
-    auto deaf = connect(20);
+    auto silent = connect(20);
     constexpr timeval moment{0, 100'000};
-    constexpr int little = 16384;  // so that it takes few requests to fill what is in between
+    constexpr int little = 16384;  // small buffers fill up after few requests
     std::string requests;
     for (int i = 0; i < 200; ++i) {
       requests += request_for(stats_path(web_id));
     }
-    for (HttpClient& client : deaf) {
-      // As much as fits until the bridge takes no more, because it cannot get rid of its answers.
+    for (HttpClient& client : silent) {
+      // Sends until the bridge stops reading because it cannot send its responses.
       ::setsockopt(client.fd(), SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof(moment));
       ::setsockopt(client.fd(), SOL_SOCKET, SO_SNDBUF, &little, sizeof(little));
       ::setsockopt(client.fd(), SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
@@ -229,12 +229,12 @@ TEST_P(HostileClientTest, PeersThatNeverReadAreHungUp) {
     EXPECT_TRUE(eventually([&] { return bridge().open_descriptors() < 20; }));
     expect_served_meanwhile();
   }
-  expect_costs_as_noted();
+  expect_recorded_resources();
 }
 
 INSTANTIATE_TEST_SUITE_P(Trees, HostileClientTest, ::testing::ValuesIn(served_trees()), name_of);
 
-/// A FUSE mount over the tree whose daemon never answers, until it dies.
+/// A FUSE mount on top of the tree. Its daemon never answers and can be ended.
 class HungMount {
  public:
   explicit HungMount(std::filesystem::path at)
@@ -250,7 +250,7 @@ class HungMount {
   HungMount& operator=(HungMount&&) = delete;
 
   [[nodiscard]] bool mounted() const { return mounted_; }
-  void die() { device_ = UniqueFd{}; }
+  void end_daemon() { device_ = UniqueFd{}; }
   void unmount() {
     if (mounted_) {
       ::umount2(at_.c_str(), MNT_DETACH);
@@ -266,14 +266,14 @@ class HungMount {
 
 class HungMountTest : public HostileClientTest {};
 
-TEST_P(HungMountTest, HoldsUpNobodyElseAndIsSurvived) {
+TEST_P(HungMountTest, DoesNotDelayOtherRequestsAndTheBridgeRecovers) {
   start({"--request-timeout", "2"});
   HttpClient before{address()};
   expect_stats(before.get(stats_path(web_id), good_key()), web_id);
 
   HungMount mount{tree().directory()};
   if (!mount.mounted()) {
-    GTEST_SKIP() << "needs root and /dev/fuse";
+    GTEST_SKIP() << "requires root and /dev/fuse";
   }
   auto stuck = connect(40);
   for (std::size_t i = 0; i < stuck.size(); ++i) {
@@ -290,7 +290,7 @@ TEST_P(HungMountTest, HoldsUpNobodyElseAndIsSurvived) {
   EXPECT_EQ(get("/healthz")->status, 503);
   EXPECT_LT(Clock::now() - begin, 9s);
 
-  mount.die();
+  mount.end_daemon();
   EXPECT_EQ(before.get(stats_path(web_id), good_key())->status, 503);
   EXPECT_EQ(get("/healthz")->status, 503);
   mount.unmount();
@@ -299,14 +299,14 @@ TEST_P(HungMountTest, HoldsUpNobodyElseAndIsSurvived) {
   expect_stats(stuck[0].get(stats_path(web_name), good_key()), web_id);
 }
 
-TEST_P(HungMountTest, DoesNotKeepTheBridgeFromStopping) {
-  // At its end, LeakSanitizer stops all threads, and one that hangs in the kernel does not stop.
+TEST_P(HungMountTest, DoesNotPreventTheBridgeFromStopping) {
+  // LeakSanitizer stops all threads at exit. A thread that hangs in the kernel does not stop.
   ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
   start({"--request-timeout", "2"});
   ::unsetenv("ASAN_OPTIONS");
   HungMount mount{tree().directory()};
   if (!mount.mounted()) {
-    GTEST_SKIP() << "needs root and /dev/fuse";
+    GTEST_SKIP() << "requires root and /dev/fuse";
   }
   auto stuck = connect(10);
   for (HttpClient& client : stuck) {

@@ -1,4 +1,4 @@
-// HTTP itself: methods, framing, kept-alive connections.
+// HTTP: methods, framing and persistent connections.
 
 #include "tests/httpbridge/support/bridge_test.hpp"
 
@@ -14,7 +14,7 @@ class HttpTest : public BridgeTest {
   }
 };
 
-TEST_P(HttpTest, HeadAnswersAsGetWithoutABody) {
+TEST_P(HttpTest, HeadRepliesLikeGetWithoutABody) {
   start();
   HttpClient client{address()};
   for (const std::string& target : {stats_path(web_id), std::string{"/metrics"},
@@ -74,7 +74,7 @@ TEST_P(HttpTest, PipelinedRequestsAreAnsweredInOrder) {
   }
 }
 
-TEST_P(HttpTest, Http10ClosesUnlessAskedNotTo) {
+TEST_P(HttpTest, Http10ClosesTheConnectionByDefault) {
   start();
   HttpClient closing{address()};
   closing.send("GET " + stats_path(web_id) + " HTTP/1.0\r\n" + good_key() + "\r\n");
@@ -93,7 +93,7 @@ TEST_P(HttpTest, Http10ClosesUnlessAskedNotTo) {
   }
 }
 
-TEST_P(HttpTest, WhatIsNotHttpIsABadRequest) {
+TEST_P(HttpTest, InvalidHttpIsABadRequest) {
   start();
   for (const char* bytes :
        {"\r\n\r\n\r\n\r\nx\r\n\r\n", "hello\r\n\r\n", "GET\r\n\r\n", "GET /metrics\r\n\r\n",

@@ -42,7 +42,7 @@ TEST_F(KeyFilesTest, AnEmptySecretIsRefused) {
   EXPECT_EQ(status_of(load_keys({.jwt_secret_files = {file("\n")}})), EX_CONFIG);
 }
 
-TEST_F(KeyFilesTest, TheSecretMayStandInHypemansConfig) {
+TEST_F(KeyFilesTest, ReadsTheSecretFromHypemansConfig) {
   const auto keys =
       load_keys({.hypeman_configs = {
                      file("data_dir: /var/lib/hypeman\njwt_secret: \"s: x\"\nport: 8080\n")}});
@@ -65,13 +65,13 @@ TEST_F(KeyFilesTest, ErrorsNeverQuoteAKey) {
   EXPECT_EQ(keys.error().message.find("topsecret"), std::string::npos) << keys.error().message;
 }
 
-TEST_F(KeyFilesTest, TokensStandOneALine) {
+TEST_F(KeyFilesTest, ReadsOneTokenPerLine) {
   EXPECT_EQ(parse_tokens("# who\none\n\n  two \r\n\t# x\nthree#3"),
             (std::vector<std::string>{"one", "two", "three#3"}));
   EXPECT_EQ(status_of(load_keys({.token_files = {file("# none yet\n\n")}})), EX_CONFIG);
 }
 
-TEST_F(KeyFilesTest, MissingAndOddFilesAreErrors) {
+TEST_F(KeyFilesTest, MissingAndSpecialFilesAreErrors) {
   EXPECT_EQ(status_of(load_keys({.token_files = {directory() + "/absent"}})), EX_NOINPUT);
   EXPECT_EQ(status_of(load_keys({.token_files = {directory()}})), EX_CONFIG);
   EXPECT_EQ(status_of(load_keys({.jwt_secret_files = {"/dev/zero"}})), EX_CONFIG);

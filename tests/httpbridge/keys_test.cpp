@@ -1,4 +1,4 @@
-// Who may see statistics: hypeman.md's tables of refusals and of keys, over a real socket.
+// Authentication over a real socket: accepted keys and the responses to refused ones.
 
 #include <sys/stat.h>
 
@@ -33,7 +33,7 @@ class KeysTest : public BridgeTest {
   }
 };
 
-TEST_P(KeysTest, AKeyIsAskedFor) {
+TEST_P(KeysTest, RequiresAKey) {
   start();
   expect_unauthorized("", "authorization header required");
   expect_unauthorized("Authorization:\r\n", "authorization header required");
@@ -147,13 +147,13 @@ TEST_P(KeysTest, TheKeyIsCheckedOnEveryRequestOfAConnection) {
   expect_stats(client.get(stats_path(web_id), good_key()), web_id);
 }
 
-TEST_P(KeysTest, WithoutAuthEveryoneIsServed) {
+TEST_P(KeysTest, WithoutAuthenticationServesAllClients) {
   start_without_keys();
   expect_stats(show(""), web_id);
   expect_stats(show("Authorization: Basic eDp5\r\n"), web_id);
 }
 
-TEST_P(KeysTest, HypemansConfigMayHoldTheSecret) {
+TEST_P(KeysTest, ReadsTheSecretFromHypemansConfig) {
   const std::string config = path_of("config.yaml");
   write_file(config, "data_dir: /var/lib/hypeman\njwt_secret: from the config\n");
   start_exactly(
@@ -163,7 +163,7 @@ TEST_P(KeysTest, HypemansConfigMayHoldTheSecret) {
   expect_unauthorized(bearer(plain_token), "invalid token");
 }
 
-TEST_P(KeysTest, HangupReadsTheKeysAgain) {
+TEST_P(KeysTest, SighupReadsTheKeysAgain) {
   start();
   HttpClient client{address()};
   const auto status_with = [&](const std::string& key) {
@@ -190,7 +190,7 @@ TEST_P(KeysTest, HangupReadsTheKeysAgain) {
   EXPECT_EQ(status_with(bearer(hs256_token("{}", "a new secret"))), 200);
 }
 
-TEST_P(KeysTest, NoKeyIsEverLogged) {
+TEST_P(KeysTest, NeverLogsAKey) {
   ::chmod(secret_file().c_str(), 0644);
   start();
   const std::string token = hs256_token(R"({"sub":"me"})", jwt_secret);
@@ -208,7 +208,7 @@ TEST_P(KeysTest, NoKeyIsEverLogged) {
                                  token.substr(token.rfind('.') + 1)}) {
     EXPECT_EQ(log.find(key), std::string::npos) << log;
   }
-  EXPECT_NE(log.find("<4>key file"), std::string::npos) << "no warning of the readable file";
+  EXPECT_NE(log.find("<4>key file"), std::string::npos) << "no warning about the readable file";
 }
 
 INSTANTIATE_TEST_SUITE_P(Trees, KeysTest, ::testing::ValuesIn(served_trees()), name_of);

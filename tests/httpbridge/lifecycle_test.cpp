@@ -1,4 +1,4 @@
-// From the command line to the exit status: where it listens, how it starts, reloads and stops.
+// Command line, sockets, start, reload, stop and exit status.
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -35,7 +35,7 @@ class LifecycleTest : public BridgeTest {
   }
 };
 
-TEST_P(LifecycleTest, TermAnswersWhatIsInFlight) {
+TEST_P(LifecycleTest, SigtermCompletesTheRequestsInProgress) {
   for (const int signal : {SIGTERM, SIGINT}) {
     start();
     HttpClient busy{address()};
@@ -55,7 +55,7 @@ TEST_P(LifecycleTest, TermAnswersWhatIsInFlight) {
   }
 }
 
-TEST_P(LifecycleTest, TermAnswersRequestsThatHaveJustArrived) {
+TEST_P(LifecycleTest, SigtermCompletesRequestsThatHaveJustArrived) {
   for (int round = 0; round < 20; ++round) {
     start();
     std::vector<HttpClient> clients;
@@ -77,7 +77,7 @@ TEST_P(LifecycleTest, TermAnswersRequestsThatHaveJustArrived) {
   }
 }
 
-TEST_P(LifecycleTest, TermDoesNotWaitForeverForARequest) {
+TEST_P(LifecycleTest, SigtermDoesNotWaitForeverForARequest) {
   start({"--request-timeout", "1"});
   HttpClient slow{address()};
   slow.send("GET ");
@@ -86,7 +86,7 @@ TEST_P(LifecycleTest, TermDoesNotWaitForeverForARequest) {
   EXPECT_EQ(bridge().wait(), 0);
 }
 
-TEST_P(LifecycleTest, ListensAtSeveralPlaces) {
+TEST_P(LifecycleTest, ListensAtSeveralAddresses) {
   const std::string socket = path_of("socket");
   start_exactly({"--listen", "127.0.0.1:0", "--listen", "unix:" + socket, "--listen", "[::1]:0",
                  "--no-auth", "--stats-dir", tree().directory()});
@@ -105,7 +105,7 @@ TEST_P(LifecycleTest, RemovesItsSocketFile) {
   EXPECT_FALSE(fs::exists(socket));
 }
 
-TEST_P(LifecycleTest, ReplacesADeadSocketFileButNoLiveOne) {
+TEST_P(LifecycleTest, ReplacesAStaleSocketFileOnly) {
   const std::string socket = path_of("socket");
   {
     BridgeProcess killed{listening_at("unix:" + socket)};
@@ -122,7 +122,7 @@ TEST_P(LifecycleTest, ReplacesADeadSocketFileButNoLiveOne) {
   expect_stats(testing::get(address(), stats_path(web_id)), web_id);
 }
 
-TEST_P(LifecycleTest, NeverReplacesWhatIsNoSocket) {
+TEST_P(LifecycleTest, NeverReplacesARegularFile) {
   write_file(path_of("file"), "precious");
   BridgeProcess bridge{listening_at("unix:" + path_of("file"))};
   EXPECT_EQ(bridge.wait(), EX_UNAVAILABLE);
@@ -139,18 +139,18 @@ UniqueFd listening_socket(in_addr_t host) {
   return fd;
 }
 
-TEST_P(LifecycleTest, TakesTheSocketThatSystemdPasses) {
+TEST_P(LifecycleTest, UsesTheSocketThatSystemdPasses) {
   start_exactly({"--no-auth", "--stats-dir", tree().directory(), "--listen", "127.0.0.1:1"},
                 listening_socket(INADDR_LOOPBACK));
   expect_stats(testing::get(address(), stats_path(web_id)), web_id);
 }
 
-TEST_P(LifecycleTest, WithoutAuthTakesNoOpenSocketFromSystemd) {
+TEST_P(LifecycleTest, WithoutAuthenticationRefusesAPublicSocketFromSystemd) {
   BridgeProcess bridge{{"--no-auth"}, listening_socket(INADDR_ANY)};
   EXPECT_EQ(bridge.wait(), EX_USAGE);
 }
 
-TEST_P(LifecycleTest, TellsSystemdWhatItDoes) {
+TEST_P(LifecycleTest, NotifiesSystemd) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   const std::string path = path_of("notify");
@@ -188,7 +188,7 @@ TEST_P(LifecycleTest, LogsEachRequestForTheJournal) {
   }
 }
 
-TEST_P(LifecycleTest, WhatCannotStartSaysWhyInOneLine) {
+TEST_P(LifecycleTest, AStartupErrorIsOneLine) {
   write_file(path_of("empty"), "");
   const std::string taken = path_of("file");
   write_file(taken, "");
@@ -227,7 +227,7 @@ TEST_P(LifecycleTest, WhatCannotStartSaysWhyInOneLine) {
   }
 }
 
-TEST_P(LifecycleTest, TellsItsVersionAndItsOptions) {
+TEST_P(LifecycleTest, PrintsItsVersionAndItsOptions) {
   BridgeProcess version{{"--version"}};
   EXPECT_EQ(version.wait(), 0);
   EXPECT_TRUE(version.log().starts_with("hypeman-stats-bridge 0."));

@@ -7,7 +7,7 @@
 namespace hypeman::httpbridge {
 namespace {
 
-TEST(ListenAddress, HasThreeForms) {
+TEST(ListenAddress, AcceptsThreeForms) {
   EXPECT_EQ(parse_listen_address("127.0.0.1:8080"),
             ListenAddress{(TcpAddress{"127.0.0.1", "8080"})});
   EXPECT_EQ(parse_listen_address("localhost:0"), ListenAddress{(TcpAddress{"localhost", "0"})});
@@ -15,7 +15,7 @@ TEST(ListenAddress, HasThreeForms) {
   EXPECT_EQ(parse_listen_address("unix:/run/x:y"), ListenAddress{UnixAddress{"/run/x:y"}});
 }
 
-TEST(ListenAddress, IsRefusedOtherwise) {
+TEST(ListenAddress, RefusesOtherForms) {
   for (const char* text :
        {"", "8080", "127.0.0.1", ":8080", "[]:1", "::1:80", "host:", "host:x", "host:-1",
         "host:65536", "host:80 ", "unix:", "unix:relative", "[::1]"}) {

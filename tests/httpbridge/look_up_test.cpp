@@ -1,4 +1,4 @@
-// hypeman.md's table of answers, over a real socket.
+// Look-up of instances and the responses, over a real socket.
 
 #include <sys/stat.h>
 
@@ -28,7 +28,7 @@ TEST_P(LookUpTest, FindsByIdNameAndPrefix) {
   expect_stats(get(stats_path("z")), lone_id);
 }
 
-TEST_P(LookUpTest, SeveralThatMatchAreAConflict) {
+TEST_P(LookUpTest, SeveralMatchesAreAConflict) {
   start();
   for (const char* wanted : {"q", "qi"}) {
     expect_error(get(stats_path(wanted)), 409, "ambiguous",
@@ -36,7 +36,7 @@ TEST_P(LookUpTest, SeveralThatMatchAreAConflict) {
   }
 }
 
-TEST_P(LookUpTest, AnIdGoesBeforeANameAndANameBeforeAPrefix) {
+TEST_P(LookUpTest, PrefersAnIdToANameToAPrefix) {
   const std::string first = "aaaaaaaaaaaaaaaaaaaaaaaa";
   const std::string second = "bbbbbbbbbbbbbbbbbbbbbbbb";
   tree().add(first, "zz");
@@ -48,7 +48,7 @@ TEST_P(LookUpTest, AnIdGoesBeforeANameAndANameBeforeAPrefix) {
   expect_stats(get(stats_path("aaa")), first);
 }
 
-TEST_P(LookUpTest, WhatIsNotThereIsNotFound) {
+TEST_P(LookUpTest, UnknownInstancesAreNotFound) {
   start();
   for (const char* wanted : {"qilviffnqzck2jrim1x6s2b2", "nobody", "qilviffnqzck2jrim1x6s2b1x", "y",
                              "QIL", "b", "by-name", "metrics.prom", "stats.json", ""}) {
@@ -59,7 +59,7 @@ TEST_P(LookUpTest, WhatIsNotThereIsNotFound) {
   }
 }
 
-TEST_P(LookUpTest, NoSpellingOfATraversalReadsAnything) {
+TEST_P(LookUpTest, RefusesEverySpellingOfAPathTraversal) {
   start();
   for (const char* segment : {"..",
                               "%2e%2e",
@@ -102,7 +102,7 @@ TEST_P(LookUpTest, DecodesTheTargetOnce) {
   expect_not_found("/instances/%2571il/stats");
 }
 
-TEST_P(LookUpTest, SeesChangesAtOnce) {
+TEST_P(LookUpTest, ShowsChangesImmediately) {
   start();
   HttpClient client{address()};
   const std::string id = "nnnnnnnnnnnnnnnnnnnnnnnn";
@@ -142,7 +142,7 @@ TEST_P(LookUpTest, HealthNeedsNoKey) {
   EXPECT_EQ(response->header("cache-control"), "no-store");
 }
 
-TEST_P(LookUpTest, AnAbsentTreeIsUnavailableUntilItIsBack) {
+TEST_P(LookUpTest, AnAbsentMountIsUnavailableUntilItReturns) {
   start();
   HttpClient client{address()};
   expect_stats(client.get(stats_path(web_id), good_key()), web_id);
@@ -163,7 +163,7 @@ TEST_P(LookUpTest, AnAbsentTreeIsUnavailableUntilItIsBack) {
   }
 }
 
-TEST_P(LookUpTest, StartsBeforeTheTreeIsThere) {
+TEST_P(LookUpTest, StartsBeforeTheMountExists) {
   tree().vanish();
   start();
   EXPECT_EQ(get(stats_path(web_id))->status, 503);
@@ -173,10 +173,10 @@ TEST_P(LookUpTest, StartsBeforeTheTreeIsThere) {
 
 INSTANTIATE_TEST_SUITE_P(Trees, LookUpTest, ::testing::ValuesIn(served_trees()), name_of);
 
-/// What no daemon of ours would put into the tree.
+/// A tree with content that hypeman-statsfs never creates.
 class ForeignTreeTest : public LookUpTest {};
 
-TEST_P(ForeignTreeTest, LinksThatLeadOutReadNothing) {
+TEST_P(ForeignTreeTest, RefusesLinksOutOfTheMount) {
   const fs::path outside = path_of("outside");
   fs::create_directory(outside);
   write_file(outside / "stats.json", "not for you");
@@ -196,14 +196,14 @@ TEST_P(ForeignTreeTest, LinksThatLeadOutReadNothing) {
   expect_not_found("/metrics");
 }
 
-TEST_P(ForeignTreeTest, SpecialFilesBlockNobody) {
+TEST_P(ForeignTreeTest, SpecialFilesDoNotBlock) {
   fs::create_directory(tree().directory() / "fifo");
   ASSERT_EQ(::mkfifo((tree().directory() / "fifo" / "stats.json").c_str(), 0600), 0);
   start();
   expect_not_found(stats_path("fifo"));
 }
 
-TEST_P(ForeignTreeTest, WithoutMetricsThereAreNone) {
+TEST_P(ForeignTreeTest, MissingMetricsAreNotFound) {
   fs::remove(tree().directory() / "metrics.prom");
   start();
   expect_not_found("/metrics");

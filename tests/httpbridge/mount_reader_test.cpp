@@ -15,8 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::write_file;
 
-/// What a tree that nobody should trust could hold. What a good one holds, the end-to-end tests
-/// show.
+/// Trees with untrusted content. The end-to-end tests cover correct trees.
 class MountReaderTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -44,7 +43,7 @@ class MountReaderTest : public ::testing::Test {
   MountReader reader_{root(), 16};
 };
 
-TEST_F(MountReaderTest, ReadsWhatIsThere) {
+TEST_F(MountReaderTest, ReadsAnInstance) {
   EXPECT_EQ(read("good1"), "good");
 }
 
@@ -60,7 +59,7 @@ TEST_F(MountReaderTest, FollowsNoLinkOutOfTheTree) {
   }
 }
 
-TEST_F(MountReaderTest, TakesByNameLinksOfTheDocumentedFormOnly) {
+TEST_F(MountReaderTest, UsesOnlyByNameLinksOfTheDocumentedForm) {
   fs::create_symlink("../good1", root() / "by-name" / "right");
   EXPECT_EQ(read("right"), "good");
   int count = 0;
@@ -93,7 +92,7 @@ TEST_F(MountReaderTest, NeitherBlocksOnNorReadsSpecialFiles) {
   }
 }
 
-TEST_F(MountReaderTest, BoundsWhatItReads) {
+TEST_F(MountReaderTest, LimitsTheSizeOfAFile) {
   fs::create_directory(root() / "large1");
   write_file(root() / "large1" / "stats.json", std::string(64 << 10, 'x'));
   expect_failure("large1", ReadError::failed);
@@ -122,11 +121,11 @@ TEST_F(MountReaderTest, PrefersIdToNameToPrefix) {
   expect_failure("m", ReadError::not_found);
 }
 
-TEST_F(MountReaderTest, TellsAnAbsentTreeFromAnAbsentInstance) {
+TEST_F(MountReaderTest, DistinguishesAnAbsentMountFromAnAbsentInstance) {
   expect_failure("absent1", ReadError::not_found);
   fs::rename(root(), root().string() + "-away");
   expect_failure("good1", ReadError::unavailable);
-  fs::create_directory(root());  // as a mount point is without its mount
+  fs::create_directory(root());  // like a mount point without its mount
   expect_failure("good1", ReadError::unavailable);
   fs::remove(root());
   write_file(root(), "no directory");
@@ -159,7 +158,7 @@ UniqueFd some_descriptor() {
   return UniqueFd{::dup(STDERR_FILENO)};
 }
 
-TEST(DescriptorCache, AreTakenByOneReaderAtATime) {
+TEST(DescriptorCache, GivesADescriptorToOneReaderAtATime) {
   DescriptorCache cache{2};
   EXPECT_FALSE(cache.take("a"));
   cache.put("a", some_descriptor());
@@ -168,7 +167,7 @@ TEST(DescriptorCache, AreTakenByOneReaderAtATime) {
   EXPECT_FALSE(cache.take("a"));
 }
 
-TEST(DescriptorCache, TheLongestUnusedGoesFirst) {
+TEST(DescriptorCache, ClosesTheLeastRecentlyUsedFirst) {
   DescriptorCache cache{2};
   cache.put("a", some_descriptor());
   cache.put("b", some_descriptor());
@@ -179,7 +178,7 @@ TEST(DescriptorCache, TheLongestUnusedGoesFirst) {
   EXPECT_TRUE(cache.take("c"));
 }
 
-TEST(DescriptorCache, ADroppedOneIsGone) {
+TEST(DescriptorCache, RemovesAnErasedEntry) {
   DescriptorCache cache{2};
   cache.put("a", some_descriptor());
   cache.erase("a");

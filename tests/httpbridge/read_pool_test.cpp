@@ -13,32 +13,32 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A pool whose reads happen when the test lets them.
+/// A pool whose reads wait for the test.
 class ReadPoolTest : public ::testing::Test {
  protected:
   struct Gate {
-    std::counting_semaphore<> begun{0};
-    std::counting_semaphore<> may_end{0};
+    std::counting_semaphore<> started{0};
+    std::counting_semaphore<> may_finish{0};
     std::atomic<int> reads = 0;
   };
 
   // Lets the pool's threads end.
-  void TearDown() override { gate_->may_end.release(100); }
+  void TearDown() override { gate_->may_finish.release(100); }
 
   static Route stats_of(const std::string& id) { return {RouteKind::instance_stats, id}; }
 
-  void ask(const std::string& id) {
+  void request(const std::string& id) {
     pool_.async_read(stats_of(id), [this](const ReadPool::Result& result) {
-      answers_.push_back(result ? **result : "failed");
+      results_.push_back(result ? **result : "failed");
     });
   }
-  void turn() {
+  void run_ready_handlers() {
     loop_.restart();
     loop_.poll();
   }
-  void await_answers(std::size_t count) {
+  void wait_for_results(std::size_t count) {
     loop_.restart();
-    while (answers_.size() < count) {
+    while (results_.size() < count) {
       loop_.run_one();
     }
   }
@@ -50,69 +50,69 @@ class ReadPoolTest : public ::testing::Test {
   ReadPool pool_{loop_,
                  [gate = gate_](const Route& route) -> tl::expected<std::string, ReadError> {
                    const int read = ++gate->reads;
-                   gate->begun.release();
-                   gate->may_end.acquire();
+                   gate->started.release();
+                   gate->may_finish.acquire();
                    return route.instance + std::to_string(read);
                  },
                  10s};
-  std::vector<std::string> answers_;
+  std::vector<std::string> results_;
 };
 
-TEST_F(ReadPoolTest, WhoAsksBeforeAReadStartsSharesIt) {
-  ask("a");
-  ask("a");
-  ask("a");
-  turn();
-  gate_->may_end.release();
-  await_answers(3);
-  EXPECT_EQ(answers_, (std::vector<std::string>{"a1", "a1", "a1"}));
+TEST_F(ReadPoolTest, RequestsShareAReadThatHasNotStarted) {
+  request("a");
+  request("a");
+  request("a");
+  run_ready_handlers();
+  gate_->may_finish.release();
+  wait_for_results(3);
+  EXPECT_EQ(results_, (std::vector<std::string>{"a1", "a1", "a1"}));
 }
 
-TEST_F(ReadPoolTest, WhoAsksAfterItStartedGetsTheNext) {
-  ask("a");
-  turn();
-  gate_->begun.acquire();
-  ask("a");
-  ask("a");
-  gate_->may_end.release();
-  await_answers(1);
-  EXPECT_EQ(answers_.back(), "a1");
-  turn();
-  gate_->may_end.release();
-  await_answers(3);
-  EXPECT_EQ(answers_, (std::vector<std::string>{"a1", "a2", "a2"}));
+TEST_F(ReadPoolTest, RequestsAfterTheStartGetTheNextRead) {
+  request("a");
+  run_ready_handlers();
+  gate_->started.acquire();
+  request("a");
+  request("a");
+  gate_->may_finish.release();
+  wait_for_results(1);
+  EXPECT_EQ(results_.back(), "a1");
+  run_ready_handlers();
+  gate_->may_finish.release();
+  wait_for_results(3);
+  EXPECT_EQ(results_, (std::vector<std::string>{"a1", "a2", "a2"}));
 }
 
-TEST_F(ReadPoolTest, AReadThatHangsHoldsUpNoOther) {
-  ask("hangs");
-  turn();
-  gate_->begun.acquire();
-  ask("b");
-  turn();
-  gate_->begun.acquire();
-  gate_->may_end.release(2);  // which of the two ends first is open; neither waits for the other
-  await_answers(2);
+TEST_F(ReadPoolTest, AReadThatHangsDoesNotDelayOthers) {
+  request("hangs");
+  run_ready_handlers();
+  gate_->started.acquire();
+  request("b");
+  run_ready_handlers();
+  gate_->started.acquire();
+  gate_->may_finish.release(2);  // either may end first; neither waits for the other
+  wait_for_results(2);
 }
 
-TEST_F(ReadPoolTest, GivesUpAfterTheBoundAndAtOnceFromThenOn) {
-  ask("a");
-  turn();
-  gate_->begun.acquire();
-  ask("a");
+TEST_F(ReadPoolTest, FailsAfterTheTimeoutAndThenImmediately) {
+  request("a");
+  run_ready_handlers();
+  gate_->started.acquire();
+  request("a");
   pool_.expire(ReadPool::Clock::now());
-  EXPECT_TRUE(answers_.empty());
+  EXPECT_TRUE(results_.empty());
   pool_.expire(ReadPool::Clock::now() + 11s);
-  EXPECT_EQ(answers_, (std::vector<std::string>{"failed", "failed"}));
-  ask("a");
-  turn();
-  EXPECT_EQ(answers_.size(), 3U);
-  EXPECT_EQ(answers_.back(), "failed");
-  // Once the read ends, everything is as before.
-  gate_->may_end.release();
-  while (answers_.back() == "failed") {
+  EXPECT_EQ(results_, (std::vector<std::string>{"failed", "failed"}));
+  request("a");
+  run_ready_handlers();
+  EXPECT_EQ(results_.size(), 3U);
+  EXPECT_EQ(results_.back(), "failed");
+  // After the read ends, requests succeed again.
+  gate_->may_finish.release();
+  while (results_.back() == "failed") {
     loop_.run_one_for(10ms);
-    gate_->may_end.release();
-    ask("a");
+    gate_->may_finish.release();
+    request("a");
   }
 }
 

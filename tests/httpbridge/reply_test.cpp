@@ -5,7 +5,7 @@
 namespace hypeman::httpbridge {
 namespace {
 
-TEST(RenderHead, WritesEveryHeaderOnce) {
+TEST(WriteHeader, WritesEveryHeaderOnce) {
   const Reply reply = reply_with(RouteKind::instance_stats, std::make_shared<std::string>("{}"));
   std::string head = "what was there before";
   write_header(reply, {false, true, "DATE"}, head);
@@ -14,7 +14,7 @@ TEST(RenderHead, WritesEveryHeaderOnce) {
             "Cache-Control: no-store\r\nDate: DATE\r\n\r\n");
 }
 
-TEST(RenderHead, SaysWhatBecomesOfTheConnection) {
+TEST(WriteHeader, WritesTheConnectionHeader) {
   const Reply reply = reply_with(ReadError::unavailable);
   std::string head;
   write_header(reply, {false, false, "DATE"}, head);

@@ -12,13 +12,13 @@ Route stats_of(std::string wanted) {
 }
 const Route impossible = stats_of("");
 
-TEST(FindRoute, KnowsTheThreeRoutes) {
+TEST(FindRoute, FindsTheThreeRoutes) {
   EXPECT_EQ(find_route("/instances/abc/stats"), stats_of("abc"));
   EXPECT_EQ(find_route("/metrics"), (Route{RouteKind::metrics, {}}));
   EXPECT_EQ(find_route("/healthz"), (Route{RouteKind::health, {}}));
 }
 
-TEST(FindRoute, KnowsNoOther) {
+TEST(FindRoute, FindsNoOtherRoute) {
   for (const char* target : {"",
                              "/",
                              "*",
@@ -63,7 +63,7 @@ TEST(FindRoute, DecodesOnce) {
   EXPECT_EQ(find_route("/instances/%2561bc/stats"), impossible);
 }
 
-TEST(FindRoute, LetsNothingThroughThatCannotMatch) {
+TEST(FindRoute, RefusesTextThatCannotMatch) {
   for (const char* segment :
        {"..", ".",   "%2e%2e",   "%2E%2e", "a%2fb",   "%2f", "%00", "a%00", "%",
         "%4", "%zz", "%+1",      "%-1",    "a b",     "A",   "a_b", "a.b",  "metrics.prom",
@@ -75,7 +75,7 @@ TEST(FindRoute, LetsNothingThroughThatCannotMatch) {
             stats_of(std::string(63, 'a')));
 }
 
-TEST(InstanceNames, HaveTheirShapes) {
+TEST(InstanceNames, FollowTheirGrammar) {
   EXPECT_TRUE(is_instance_id("ab"));
   EXPECT_TRUE(is_instance_id("qilviffnqzck2jrim1x6s2b1"));
   EXPECT_FALSE(is_instance_id("a"));

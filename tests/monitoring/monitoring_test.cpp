@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -23,7 +25,7 @@ namespace {
 const std::string id = own_instance_id('q');
 const std::string other_id = own_instance_id('t');
 
-/// The lines of an exposition that are samples of our families.
+/// The lines of an exposition that are samples of the metrics of hypeman-statsfs.
 std::set<std::string> series(const std::string& exposition) {
   std::set<std::string> lines;
   std::istringstream stream{exposition};
@@ -37,7 +39,7 @@ std::set<std::string> series(const std::string& exposition) {
 
 class MetricsFile : public EndToEndTest {
  protected:
-  /// An instance that runs as the one stand-in, which all may share.
+  /// A running instance. All instances share one stand-in process.
   void write_running(const std::string& instance, const std::string& name, bool network = false) {
     auto record = running_record(instance, process.pid(), data.socket(id));
     record.name = name;
@@ -57,7 +59,8 @@ class MetricsFile : public EndToEndTest {
     return result.text;
   }
 
-  /// A node_exporter whose textfile collector takes that directory serves what the mount holds.
+  /// A node_exporter whose textfile collector reads the directory must serve the metrics of the
+  /// mount.
   static void expect_node_exporter_serves(const std::filesystem::path& directory,
                                           const StatsMount& mount) {
     const auto address = free_address();
@@ -89,6 +92,14 @@ TEST_F(MetricsFile, IsValidWithoutInstances) {
   expect_valid(mount);
   EXPECT_EQ(series(metrics(mount)),
             (std::set<std::string>{"hypeman_vm_metrics_instances_observed 0"}));
+}
+
+std::ptrdiff_t occurrences(std::string_view text, std::string_view part) {
+  std::ptrdiff_t count = 0;
+  for (auto at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) {
+    ++count;
+  }
+  return count;
 }
 
 TEST_F(MetricsFile, HasEachDocumentedSeriesOfARunningInstance) {
@@ -125,7 +136,7 @@ TEST_F(MetricsFile, StoppedInstancesDoNotAppear) {
   EXPECT_NE(text.find("hypeman_vm_metrics_instances_observed 1\n"), std::string::npos);
 }
 
-TEST_F(MetricsFile, WhatCannotBeReadIsLeftOut) {
+TEST_F(MetricsFile, NumbersThatCannotBeReadAreLeftOut) {
   write_running(id, "web", /*network=*/true);
   const StatsMount mount{data.path()};
   const auto text = metrics(mount);
@@ -134,7 +145,7 @@ TEST_F(MetricsFile, WhatCannotBeReadIsLeftOut) {
   expect_valid(mount);
 }
 
-TEST_F(MetricsFile, IsValidWhateverTheNamesAre) {
+TEST_F(MetricsFile, IsValidWithUnusualNames) {
   int number = 0;
   for (const auto* const name : {"twin", "twin", "", R"(")", R"(\)", "a\nb", R"(","x="1)",
                                  "\r\t\x01", "\xc3\xbc\xf0\x9f\x98\x80", "{}", "# HELP x"}) {
@@ -146,14 +157,16 @@ TEST_F(MetricsFile, IsValidWhateverTheNamesAre) {
   EXPECT_NE(metrics(mount).find("hypeman_vm_metrics_instances_observed 11\n"), std::string::npos);
 }
 
-TEST_F(MetricsFile, AThousandInstancesAreOneRead) {
+TEST_F(MetricsFile, ShowsAThousandInstances) {
   for (int number = 0; number < 1000; ++number) {
     write_running("instance" + std::to_string(number), "web-" + std::to_string(number));
   }
   const StatsMount mount{data.path()};
   expect_valid(mount);
   const auto text = metrics(mount);
-  EXPECT_EQ(std::ranges::count(text, '\n'), 7 * 1000 + 1 + 8 * 2);
+  // Each family has two lines of comments; all but one have a series for each instance.
+  const auto families = occurrences(text, "# TYPE ");
+  EXPECT_EQ(std::ranges::count(text, '\n'), (families - 1) * 1000 + 1 + families * 2);
   EXPECT_NE(text.find("hypeman_vm_metrics_instances_observed 1000\n"), std::string::npos);
   EXPECT_EQ(run({"stat", "-c", "%s", mount / "metrics.prom"}).out,
             std::to_string(text.size()) + "\n");
@@ -165,7 +178,7 @@ TEST_F(MetricsFile, NodeExporterServesItFromTheMount) {
   expect_node_exporter_serves(mount.path(), mount);
 }
 
-TEST_F(MetricsFile, NodeExporterServesItThroughALinkInADirectoryOfItsOwn) {
+TEST_F(MetricsFile, NodeExporterServesItThroughALinkInAnotherDirectory) {
   write_running(id, "web");
   const StatsMount mount{data.path()};
   const TemporaryDirectory textfiles;
@@ -173,7 +186,7 @@ TEST_F(MetricsFile, NodeExporterServesItThroughALinkInADirectoryOfItsOwn) {
   expect_node_exporter_serves(textfiles.path(), mount);
 }
 
-TEST(PrometheusRules, AreValidAndDoWhatTheirTestsSay) {
+TEST(PrometheusRules, AreValidAndPassTheirTests) {
   const auto directory = std::filesystem::path{paths::source_root} / "docs/prometheus";
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"check", "rules", directory / "hypeman-vms.rules.yml"},

@@ -16,7 +16,7 @@
 namespace hypeman::tests {
 namespace {
 
-/// 127.64.0.0: with a PID added to it, still an address of the loopback interface.
+/// 127.64.0.0. The sum of this and a PID is still an address of the loopback interface.
 constexpr std::uint32_t first_own_address = 0x7F400000;
 
 }  // namespace

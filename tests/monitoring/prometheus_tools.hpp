@@ -10,18 +10,18 @@
 
 namespace hypeman::tests {
 
-/// A program of Debian's packages prometheus and prometheus-node-exporter, unpacked beside the
-/// build if they are not there yet.
+/// The path of a program of Debian's packages prometheus and prometheus-node-exporter. Unpacks them
+/// in the build directory if necessary.
 [[nodiscard]] std::string prometheus_program(std::string_view name);
 
-/// Runs promtool; the error text is in the result.
+/// Runs promtool. The result contains its error text.
 [[nodiscard]] CommandResult promtool(std::vector<std::string> arguments);
 
-/// An address and TCP port on the loopback interface where nobody listens. The address is this
-/// process's own, so that no other test program takes the port before a server listens there.
+/// A free address and TCP port on the loopback interface. Each process gets a different address, so
+/// no other test program uses the port before the server does.
 [[nodiscard]] std::string free_address();
 
-/// The body of a 2xx answer to a GET; empty for any other answer or none.
+/// The body of a 2xx response to a GET. Empty for any other response, or without a response.
 [[nodiscard]] std::string http_get(const std::string& url,
                                    const std::vector<std::string>& curl_options = {});
 

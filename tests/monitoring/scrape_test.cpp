@@ -64,14 +64,14 @@ class Scrape : public EndToEndTest {
     return std::filesystem::path{paths::source_root} / "docs/prometheus/hypeman-vms.rules.yml";
   }
 
-  /// What Prometheus answers to a query: the list of series with their values.
+  /// Prometheus's response to a query: the list of series with their values.
   [[nodiscard]] Json query(const std::string& expression) const {
     const auto answer = http_get("http://" + prometheus_address + "/api/v1/query",
                                  {"--get", "--data-urlencode", "query=" + expression});
     return answer.empty() ? Json::array() : Json::parse(answer)["data"]["result"];
   }
 
-  /// As Grafana fills in a query of the dashboard with everything selected.
+  /// Replaces the variables of a dashboard query, as Grafana does if everything is selected.
   static std::string filled_in(std::string expression) {
     for (const auto& [variable, value] :
          {std::pair<std::string, std::string>{"$__rate_interval", "10s"},
@@ -95,7 +95,7 @@ class Scrape : public EndToEndTest {
   std::unique_ptr<ChildProcess> prometheus;
 };
 
-TEST_F(Scrape, PrometheusAnswersForARealBusyVmAndEveryQueryOfTheDashboardHasData) {
+TEST_F(Scrape, EveryQueryOfTheDashboardHasDataForARealVm) {
   const std::jthread busy{[&] { vm->machine().burn(std::chrono::seconds{30}); }};
 
   Json utilization;

@@ -1,5 +1,5 @@
-// Fails on purpose, with messages that hold bytes of every kind. It is no test of its own: the test
-// "count_tests" runs it and looks at how its failures are counted.
+// Fails on purpose, with messages that contain all kinds of bytes. The test "count_tests" runs this
+// program and checks how its failures are counted.
 #include <iostream>
 #include <string>
 

@@ -34,7 +34,7 @@ UniqueFd open_or_throw(const std::filesystem::path& path, int flags) {
   return fd;
 }
 
-/// The descriptor that the child gets as a stream; none means that it keeps the parent's.
+/// The descriptor for a stream of the child. Without one, the child keeps the parent's stream.
 UniqueFd open_output(const Output& output, const char* stream) {
   if (std::holds_alternative<Inherit>(output)) {
     return {};
@@ -76,8 +76,8 @@ std::vector<char*> c_strings(std::vector<std::string>& strings) {
   return pointers;
 }
 
-/// Everything the child needs, made before the fork: between fork and exec nothing may allocate,
-/// because another thread of the parent may have held the allocator's lock.
+/// Everything that the child needs, allocated before the fork. Between fork and exec, the child
+/// must not allocate memory, because another thread of the parent may have locked the allocator.
 struct ChildSetup {
   std::vector<char*> argv;
   std::vector<char*> environment;
@@ -104,7 +104,7 @@ bool redirect(int from, int to) {
   return from < 0 || ::dup2(from, to) == to;
 }
 
-/// In the child. Returns only when the program could not be started; errno says why.
+/// Runs in the child. Returns only if the program could not be started, with the reason in errno.
 void execute(const ChildSetup& setup) {
   sigset_t none;
   ::sigemptyset(&none);
@@ -116,7 +116,7 @@ void execute(const ChildSetup& setup) {
   if (*setup.working_directory != '\0' && ::chdir(setup.working_directory) != 0) {
     return;
   }
-  // A change of user clears the parent-death signal, so it is asked for last.
+  // A change of the user clears the parent-death signal, so this comes last.
   if (!become(setup) || ::prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) {
     return;
   }
@@ -126,7 +126,7 @@ void execute(const ChildSetup& setup) {
   ::execvpe(setup.argv.front(), setup.argv.data(), setup.environment.data());
 }
 
-/// By number: glibc 2.36 declares pidfd_open() without C linkage.
+/// Calls it by number, because glibc 2.36 declares pidfd_open() without C linkage.
 UniqueFd open_pidfd(pid_t pid) {
   UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!fd) {
@@ -187,7 +187,7 @@ ChildProcess ChildProcess::spawn(const std::vector<std::string>& argv,
                          .err = err.get(),
                          .parent = ::getpid()};
 
-  // The write end closes itself at a successful exec; otherwise the child's errno comes through it.
+  // A successful exec closes the write end. If exec fails, the child writes its errno to the pipe.
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     throw errno_error("pipe");
@@ -249,7 +249,7 @@ ChildProcess::~ChildProcess() {
 }
 
 void ChildProcess::kill_and_reap() noexcept {
-  // Until it is reaped, even a dead child keeps its PID, so this cannot hit a stranger.
+  // A dead child keeps its PID until it is reaped, so this cannot signal another process.
   if (pid_ > 0 && !status_) {
     ::kill(pid_, SIGKILL);
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {

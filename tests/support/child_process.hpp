@@ -15,37 +15,37 @@
 namespace hypeman::tests {
 
 struct ExitStatus {
-  int code = -1;   ///< exit code; -1 when a signal ended the process
-  int signal = 0;  ///< the signal that ended the process; 0 when it exited
+  int code = -1;   ///< exit code; -1 if a signal ended the process
+  int signal = 0;  ///< the signal that ended the process; 0 if it exited
 
   [[nodiscard]] bool success() const { return code == 0; }
   friend bool operator==(const ExitStatus&, const ExitStatus&) = default;
 };
 
-/// Where a stream of a child goes. A captured stream goes to a memory file, not to a pipe, so that
-/// a child never blocks on a reader that is busy waiting for that very child.
+/// The target of a stream of a child. A captured stream goes to a memory file, not to a pipe. So
+/// the child never blocks while the test waits for it.
 struct Inherit {};
 struct Discard {};
 struct Capture {};
 using Output = std::variant<Capture, Inherit, Discard, std::filesystem::path>;
 
 struct SpawnOptions {
-  std::optional<uid_t> uid;  ///< also drops every supplementary group
+  std::optional<uid_t> uid;  ///< also drops all supplementary groups
   std::optional<gid_t> gid;
-  std::map<std::string, std::string> environment;  ///< added to what the parent has
-  std::filesystem::path working_directory;         ///< empty: the parent's
+  std::map<std::string, std::string> environment;  ///< added to the parent's environment
+  std::filesystem::path working_directory;         ///< empty: the parent's directory
   Output out = Capture{};
   Output err = Capture{};
 };
 
-/// User and group "nobody": someone who may only do what everybody may.
+/// Options for the user and the group "nobody", which has no special permissions.
 [[nodiscard]] SpawnOptions as_unprivileged_user();
 
-/// A process that does not outlive its owner: the destructor kills it and reaps it, and the kernel
-/// sends it SIGTERM if the thread that spawned it dies first.
+/// A child process. The destructor kills and reaps it. If the thread that started it dies first,
+/// the kernel sends it SIGTERM.
 class ChildProcess {
  public:
-  /// `argv[0]` is looked up in PATH. Standard input is /dev/null. Throws when the program does not
+  /// `argv[0]` is looked up in PATH. Standard input is /dev/null. Throws if the program does not
   /// start.
   [[nodiscard]] static ChildProcess spawn(const std::vector<std::string>& argv,
                                           const SpawnOptions& options = {});
@@ -58,10 +58,11 @@ class ChildProcess {
 
   [[nodiscard]] pid_t pid() const { return pid_; }
 
-  /// Does nothing once the process has been waited for.
+  /// Does nothing if wait() has already returned an exit status.
   void send_signal(int signal) const;
 
-  /// The exit status, or nothing if the process still runs when the time is up. May be asked again.
+  /// Returns the exit status, or nothing if the process still runs after the timeout. Can be called
+  /// again.
   std::optional<ExitStatus> wait(std::chrono::milliseconds timeout);
 
   /// What the child has written to a captured stream so far.
@@ -85,7 +86,7 @@ struct CommandResult {
   std::string err;
 };
 
-/// Runs a command to its end. Throws, after killing it, when it takes longer than `timeout`.
+/// Runs a command and waits for its end. If it takes longer than `timeout`, kills it and throws.
 [[nodiscard]] CommandResult run(const std::vector<std::string>& argv,
                                 const SpawnOptions& options = {},
                                 std::chrono::milliseconds timeout = std::chrono::seconds(30));

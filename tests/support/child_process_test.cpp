@@ -60,7 +60,7 @@ TEST(ChildProcess, MovesWithItsProcess) {
   EXPECT_EQ(second.wait(milliseconds(0)), std::nullopt);
 }
 
-TEST(ChildProcess, AChattyChildDoesNotBlock) {
+TEST(ChildProcess, ALotOfOutputDoesNotBlock) {
   const CommandResult result = run({"sh", "-c", "head -c 1000000 /dev/zero"});
   EXPECT_TRUE(result.status.success());
   EXPECT_EQ(result.out.size(), 1'000'000U);
@@ -83,11 +83,11 @@ TEST(ChildProcess, WritesToAFile) {
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(log), {}), "hello\n");
 }
 
-TEST(ChildProcess, SaysWhenAProgramDoesNotExist) {
+TEST(ChildProcess, ThrowsIfAProgramDoesNotExist) {
   EXPECT_THROW(static_cast<void>(run({"/no/such/program"})), std::system_error);
 }
 
-TEST(ChildProcess, RunKillsWhatTakesTooLong) {
+TEST(ChildProcess, RunKillsACommandThatTakesTooLong) {
   EXPECT_THROW(static_cast<void>(run({"sleep", "60"}, {}, milliseconds(20))), std::runtime_error);
 }
 

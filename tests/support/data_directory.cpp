@@ -33,7 +33,7 @@ void write_file(const std::filesystem::path& path, std::string_view text) {
   }
 }
 
-/// A field of a process whose command name is harmless.
+/// A field of /proc/<pid>/stat of a process whose command name has no blanks.
 std::uint64_t stat_field(pid_t pid, int number) {
   const auto text = read_text("/proc/" + std::to_string(pid) + "/stat");
   std::string field;
@@ -109,7 +109,7 @@ ChildProcess start_stand_in(const std::string& socket_path, bool busy) {
   }
   arguments.insert(arguments.end(), {"--api-socket", socket_path});
   auto process = ChildProcess::spawn(arguments);
-  // In exec the kernel closes what spawn() waits for a moment before it sets the command line.
+  // exec(2) closes the pipe of spawn() shortly before it sets the command line.
   const auto command_line = "/proc/" + std::to_string(process.pid()) + "/cmdline";
   if (!eventually([&] { return read_text(command_line).find(socket_path) != std::string::npos; })) {
     throw std::runtime_error{command_line + ": does not name the socket"};

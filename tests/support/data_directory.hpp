@@ -14,8 +14,8 @@
 
 namespace hypeman::tests {
 
-/// What Hypeman writes about an instance. The defaults are a stopped VM in the form of older
-/// versions: no start time, no boot ID.
+/// The data that Hypeman writes about an instance. The defaults are a stopped VM of an older
+/// version, without a start time and a boot ID.
 struct InstanceRecord {
   std::string id;
   std::string name = "my-web-server";
@@ -31,14 +31,14 @@ struct InstanceRecord {
   std::optional<std::string> pending_delete_at = {};
 };
 
-/// As Hypeman formats it: one flat object, 2-space indent, no trailing newline, and keys that are
-/// none of our business, secrets among them.
+/// The record in the format of Hypeman: one flat object, indented by 2 spaces, without a newline at
+/// the end. It also has keys that the program does not use, some with secrets.
 [[nodiscard]] std::string metadata_json(const InstanceRecord& record);
 
-/// A secret that metadata_json() puts into the file and nobody may ever show.
+/// A secret that metadata_json() writes. No program may show it.
 inline constexpr std::string_view secret = "s3cr3t-value";
 
-/// A data directory shaped like Hypeman's, removed with its owner.
+/// A data directory with Hypeman's layout. The destructor removes it.
 class DataDirectory {
  public:
   DataDirectory();
@@ -51,11 +51,11 @@ class DataDirectory {
   }
   [[nodiscard]] std::string socket(std::string_view id) const { return instance(id) / "ch.sock"; }
 
-  /// As newer versions write: beside it, then renamed. Makes the instance's directory.
+  /// Writes a new file and renames it, as newer versions do. Creates the instance's directory.
   void write(const InstanceRecord& record) const;
-  /// Any content, the same way.
+  /// Writes any content in the same way.
   void write_text(std::string_view id, std::string_view text) const;
-  /// As older versions write: truncated and written in place.
+  /// Truncates the file and writes it in place, as older versions do.
   void write_in_place(std::string_view id, std::string_view text) const;
   void remove(std::string_view id) const;
 
@@ -63,7 +63,7 @@ class DataDirectory {
   TemporaryDirectory directory_;
 };
 
-/// Starts a stand-in with `socket_path` on its command line, as Cloud Hypervisor has it.
+/// Starts a stand-in process with `socket_path` on its command line, like Cloud Hypervisor.
 [[nodiscard]] ChildProcess start_stand_in(const std::string& socket_path, bool busy = false);
 
 /// Field 22 of /proc/<pid>/stat.
@@ -74,7 +74,7 @@ class DataDirectory {
 
 [[nodiscard]] std::string current_boot_id();
 
-/// The record of an instance that runs as `pid`, with everything that newer versions record.
+/// The record of an instance that runs as `pid`, with all keys of newer versions.
 [[nodiscard]] InstanceRecord running_record(std::string_view id, pid_t pid,
                                             const std::string& socket_path);
 

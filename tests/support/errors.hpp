@@ -6,7 +6,7 @@
 
 namespace hypeman::tests {
 
-/// The error that errno holds, with what was being done to what.
+/// An exception with errno, the operation and its object.
 [[nodiscard]] inline std::system_error errno_error(const std::string& what) {
   return {errno, std::generic_category(), what};
 }

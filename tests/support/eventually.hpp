@@ -6,7 +6,7 @@
 
 namespace hypeman::tests {
 
-/// Whether `predicate` became true within `timeout`. For what has no event to wait for.
+/// Whether `predicate` becomes true within `timeout`. Use it only if there is no event to wait for.
 template <std::predicate Predicate>
 [[nodiscard]] bool eventually(Predicate predicate,
                               std::chrono::milliseconds timeout = std::chrono::seconds(10)) {

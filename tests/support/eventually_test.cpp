@@ -7,7 +7,7 @@
 namespace hypeman::tests {
 namespace {
 
-TEST(Eventually, AsksUntilItIsTrue) {
+TEST(Eventually, RetriesUntilItIsTrue) {
   int asked = 0;
   EXPECT_TRUE(eventually([&asked] { return ++asked == 3; }));
   EXPECT_EQ(asked, 3);

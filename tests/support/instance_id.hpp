@@ -5,8 +5,8 @@
 
 namespace hypeman::tests {
 
-/// An instance ID of this process: while it runs, no other test program uses this ID, nor the name
-/// of its TAP. `first` is the letter that it begins with.
+/// An instance ID for this process. While the process runs, no other test program uses the same ID
+/// or TAP name. `first` is the first letter of the ID.
 [[nodiscard]] std::string own_instance_id(char first);
 
 /// The name of the TAP of an instance.

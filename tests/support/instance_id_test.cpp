@@ -10,7 +10,7 @@
 namespace hypeman::tests {
 namespace {
 
-TEST(InstanceId, IsOneAsHypemanMakesThem) {
+TEST(InstanceId, HasHypemansFormat) {
   const std::string id = own_instance_id('q');
   EXPECT_EQ(id.size(), 24U);
   EXPECT_EQ(id.front(), 'q');
@@ -22,7 +22,7 @@ TEST(InstanceId, IsTheSameThroughoutAProcess) {
   EXPECT_NE(tap_of(own_instance_id('q')), tap_of(own_instance_id('t')));
 }
 
-TEST(InstanceId, IsAnotherInAnotherProcess) {
+TEST(InstanceId, DiffersInAnotherProcess) {
   const std::string tap = tap_of(own_instance_id('q'));
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);

@@ -1,4 +1,5 @@
-// main() of every test program: GoogleTest's own, and a report that is always well-formed XML.
+// main() of every test program. It runs GoogleTest and makes sure that the report is well-formed
+// XML.
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -11,15 +12,15 @@
 
 namespace {
 
-/// Where GoogleTest writes its report; empty if it writes none.
+/// The path of GoogleTest's report. Empty if there is no report.
 std::filesystem::path report() {
   constexpr std::string_view format = "xml:";
   const std::string output = GTEST_FLAG_GET(output);
   return output.starts_with(format) ? output.substr(format.size()) : std::string{};
 }
 
-/// GoogleTest copies the bytes of a message into its report as they are. What reads the report
-/// fails on bytes that are not XML.
+/// GoogleTest copies the bytes of a message into its report without a change. Programs that read
+/// the report fail if a byte is not valid in XML.
 void make_well_formed(const std::filesystem::path& path) {
   std::ifstream file{path, std::ios::binary};
   const std::string text{std::istreambuf_iterator<char>{file}, {}};

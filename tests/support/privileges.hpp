@@ -7,17 +7,18 @@
 
 namespace hypeman::tests {
 
-/// Why end-to-end tests cannot run here; nothing if they can.
+/// The reason why end-to-end tests cannot run here, or nothing if they can.
 [[nodiscard]] std::optional<std::string> skip_reason_for_end_to_end();
 
-/// Base of the tests that mount, make TAPs or change users. Where that is not possible they say why
-/// and are skipped; under CI=true that is a failure, because a skip there would hide a hole.
-/// A SetUp that extends this one returns at once when `IsSkipped() || HasFatalFailure()`.
+/// The base of tests that mount, create TAPs or change users. If that is not possible, the tests
+/// are skipped with the reason. With CI=true they fail instead, because a skipped test would remain
+/// unnoticed. A SetUp() that extends this one must return at once if `IsSkipped() ||
+/// HasFatalFailure()`.
 class EndToEndTest : public ::testing::Test {
  protected:
   void SetUp() override;
 
-  /// Skips the test that is being set up, or fails it under CI=true.
+  /// Skips the test, or fails it if CI=true.
   static void skip(const std::string& reason);
 };
 

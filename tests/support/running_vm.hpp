@@ -10,10 +10,10 @@
 
 namespace hypeman::tests {
 
-/// A VM as Hypeman starts one: TAP, hypervisor, record.
+/// A VM like those of Hypeman, with a TAP, a hypervisor and a record.
 class RunningVm {
  public:
-  /// `image` is guest_image().
+  /// `image` is the result of guest_image().
   RunningVm(const DataDirectory& data, const std::filesystem::path& image, std::string_view id);
 
   [[nodiscard]] VirtualMachine& machine() { return machine_; }

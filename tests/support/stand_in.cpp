@@ -1,6 +1,6 @@
-// Stands in for a hypervisor where a test needs a process of which it knows everything: takes any
-// arguments, as a hypervisor takes its socket's path, and does nothing until it is killed; with
-// `--busy` first it uses CPU time, in user and in kernel mode.
+// A process that tests use instead of a hypervisor. It accepts any arguments, such as the path of a
+// socket, and does nothing until it is killed. If the first argument is `--busy`, it uses CPU time
+// in user mode and in kernel mode.
 #include <unistd.h>
 
 #include <cstdlib>

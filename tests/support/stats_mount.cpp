@@ -65,7 +65,7 @@ bool is_mounted(const std::filesystem::path& path) {
 
 pid_t worker_of(pid_t keeper) {
   const auto name = std::to_string(keeper);
-  // The eldest child: a younger one may still ask whether the mount answers.
+  // The oldest child. A younger child may still check whether the mount answers.
   const auto children = read_file("/proc/" + name + "/task/" + name + "/children");
   if (children.text.empty()) {
     throw std::runtime_error{"process " + name + " has no child"};

@@ -13,7 +13,7 @@
 
 namespace hypeman::tests {
 
-/// What a reader of a file got: its content, or errno of the call that failed.
+/// The result of reading a file: its content, or the errno of the call that failed.
 struct ReadResult {
   int error = 0;
   std::string text;
@@ -21,20 +21,20 @@ struct ReadResult {
   friend bool operator==(const ReadResult&, const ReadResult&) = default;
 };
 
-/// Opens and reads a file to its end, as cat does.
+/// Opens a file and reads it to its end, like cat.
 [[nodiscard]] ReadResult read_file(const std::filesystem::path& path);
 
-/// The names in a directory, sorted; throws std::filesystem::filesystem_error.
+/// The names in a directory, sorted. Throws std::filesystem::filesystem_error.
 [[nodiscard]] std::vector<std::string> list(const std::filesystem::path& directory);
 
-/// Whether a FUSE file system that answers is mounted there.
+/// Whether a FUSE file system is mounted at the path and answers.
 [[nodiscard]] bool is_mounted(const std::filesystem::path& path);
 
-/// The process that serves the mount which the daemon `keeper` keeps.
+/// The PID of the worker process of the daemon whose monitor process is `keeper`.
 [[nodiscard]] pid_t worker_of(pid_t keeper);
 
-/// A running hypeman-statsfs over a data directory. The destructor stops it and fails the test if
-/// it does not end cleanly, if its mount stays, or if a sanitizer has complained.
+/// A running hypeman-statsfs for a data directory. The destructor stops it. The test fails if it
+/// does not end cleanly, if its mount remains, or if a sanitizer has reported an error.
 class StatsMount {
  public:
   explicit StatsMount(const std::filesystem::path& data_directory,
@@ -49,11 +49,11 @@ class StatsMount {
   [[nodiscard]] std::filesystem::path operator/(std::string_view name) const {
     return path() / name;
   }
-  /// The IDs that a listing of the root shows, sorted; throws if anything else is missing from it.
+  /// The IDs in the root directory, sorted. Throws if another entry is missing.
   [[nodiscard]] std::vector<std::string> instances() const;
   /// Reads `<id>/<file>`.
   [[nodiscard]] ReadResult read(std::string_view id, std::string_view file) const;
-  /// A field that is a number, in its text; throws if it cannot be read.
+  /// The text of a statistic that is a number. Throws if it cannot be read.
   [[nodiscard]] std::string value(std::string_view id, std::string_view file) const;
   [[nodiscard]] unsigned long long number(std::string_view id, std::string_view file) const;
 
@@ -61,9 +61,9 @@ class StatsMount {
   [[nodiscard]] pid_t worker_pid() const { return worker_of(daemon_.pid()); }
   [[nodiscard]] std::string log() const { return daemon_.captured_err(); }
 
-  /// SIGTERM; the exit status within 10 seconds.
+  /// Sends SIGTERM. Returns the exit status if the daemon ends within 10 seconds.
   std::optional<ExitStatus> stop();
-  /// Mounts again, in the same place.
+  /// Mounts again at the same mountpoint.
   void start();
 
  private:

@@ -107,13 +107,14 @@ Tap::Tap(std::string name)
 
 Tap::~Tap() {
   if (queue_ || name_.empty()) {
-    return;  // a TAP that is not persistent goes with its last descriptor
+    return;  // the kernel removes a TAP with its last descriptor unless it is persistent
   }
   try {
     const UniqueFd queue = attach(name_, 0);
     ::ioctl(queue.get(), TUNSETPERSIST, 0);
   } catch (const std::system_error&) {
-    // Deleted by the test, or a VMM still holds it and whoever started that has to answer for it.
+    // The test has deleted it, or a VMM still uses it. Then the code that started the VMM must end
+    // it.
   }
 }
 

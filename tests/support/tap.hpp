@@ -10,11 +10,11 @@
 
 namespace hypeman::tests {
 
-/// An Ethernet frame to everybody, of an ethertype that is reserved for experiments, so that no
-/// network stack answers it. `size` counts all its bytes, the 14 of the header too.
+/// A broadcast Ethernet frame. Its ethertype is reserved for experiments, so no network stack
+/// answers. `size` includes the header of 14 bytes.
 [[nodiscard]] std::vector<std::byte> experimental_frame(std::size_t size);
 
-/// A TAP's counters as the host sees them: "rx" is what the VM sent.
+/// The counters of a TAP from the host's point of view. "rx" counts what the VM has sent.
 struct TapCounters {
   std::uint64_t rx_bytes = 0;
   std::uint64_t rx_packets = 0;
@@ -24,13 +24,13 @@ struct TapCounters {
   friend bool operator==(const TapCounters&, const TapCounters&) = default;
 };
 
-/// A TAP in the current network namespace, set up and without IPv6, so that its counters move only
-/// by what a test sends. It is deleted when its owner goes.
+/// A TAP in the current network namespace. It is up and has no IPv6, so its counters change only if
+/// a test sends something. The destructor deletes it.
 ///
-/// First the test itself plays the VM behind the TAP. `release_to_vmm` gives that part away.
+/// The test uses the VM's side of the TAP until it calls `release_to_vmm`.
 class Tap {
  public:
-  /// Throws if an interface of that name exists.
+  /// Throws if an interface with this name exists.
   explicit Tap(std::string name);
   Tap(Tap&& other) noexcept = default;
   Tap& operator=(Tap&&) = delete;
@@ -40,17 +40,17 @@ class Tap {
 
   [[nodiscard]] const std::string& name() const { return name_; }
 
-  /// What the VM sends: counted in rx_bytes when this returns.
+  /// Sends a frame from the VM. When this returns, rx_bytes includes it.
   void write_frame(std::span<const std::byte> frame);
 
-  /// What the host sends to the VM. The kernel counts it in tx_bytes when the VM's side has read
-  /// it: here that is done before this returns; after `release_to_vmm` it is up to the VMM.
+  /// Sends a frame from the host to the VM. The kernel adds it to tx_bytes when the VM's side reads
+  /// it. This function reads it before it returns. After `release_to_vmm`, the VMM must read it.
   void transmit_from_host(std::span<const std::byte> frame);
 
-  /// Frees the VM's side for a VMM to open the TAP by name. The TAP stays.
+  /// Closes the VM's side, so that a VMM can open the TAP by name. The TAP remains.
   void release_to_vmm();
 
-  /// Read from /sys, which shows the network namespace that was current when /sys was mounted.
+  /// Reads from /sys, which shows the network namespace in which /sys was mounted.
   [[nodiscard]] TapCounters counters() const;
 
  private:
@@ -58,7 +58,7 @@ class Tap {
 
   std::string name_;
   UniqueFd queue_;  ///< the VM's side; closed once released
-  UniqueFd host_;   ///< a packet socket; kept open, since closing one waits for an RCU period
+  UniqueFd host_;   ///< a packet socket; kept open, because closing it takes an RCU period
 };
 
 }  // namespace hypeman::tests

@@ -23,7 +23,7 @@ class TapTest : public EndToEndTest {
   static Tap make() { return Tap(name()); }
 };
 
-TEST_F(TapTest, IsThereAsLongAsItsOwner) {
+TEST_F(TapTest, ExistsAsLongAsItsOwner) {
   {
     const Tap tap = make();
     EXPECT_TRUE(std::filesystem::exists(in_sys()));
@@ -32,7 +32,7 @@ TEST_F(TapTest, IsThereAsLongAsItsOwner) {
   EXPECT_FALSE(std::filesystem::exists(in_sys()));
 }
 
-TEST_F(TapTest, IsThereAlsoAfterItIsReleased) {
+TEST_F(TapTest, ExistsAfterItsRelease) {
   {
     Tap tap = make();
     tap.release_to_vmm();
@@ -41,7 +41,7 @@ TEST_F(TapTest, IsThereAlsoAfterItIsReleased) {
   EXPECT_FALSE(std::filesystem::exists(in_sys()));
 }
 
-TEST_F(TapTest, IsQuietByItself) {
+TEST_F(TapTest, CountsNothingByItself) {
   const Tap tap = make();
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   EXPECT_EQ(tap.counters(), TapCounters{});
@@ -62,7 +62,7 @@ TEST_F(TapTest, CountsWhatTheHostSends) {
   EXPECT_EQ(tap.counters(), (TapCounters{.tx_bytes = 200'000, .tx_packets = 2000}));
 }
 
-TEST_F(TapTest, RefusesWhatIsNoFrame) {
+TEST_F(TapTest, RefusesInvalidFrames) {
   EXPECT_THROW(static_cast<void>(experimental_frame(13)), std::invalid_argument);
   EXPECT_THROW(Tap("an-interface-name-that-is-too-long"), std::invalid_argument);
 }

@@ -27,7 +27,7 @@ TemporaryDirectory::TemporaryDirectory(TemporaryDirectory&& other) noexcept
 
 TemporaryDirectory::~TemporaryDirectory() {
   if (!path_.empty()) {
-    std::error_code ignored;  // a test that leaves a mount in here has failed already
+    std::error_code ignored;  // if a mount remains in here, the test has already failed
     std::filesystem::remove_all(path_, ignored);
   }
 }

@@ -4,8 +4,8 @@
 
 namespace hypeman::tests {
 
-/// A new, empty directory, removed with everything in it when its owner goes.
-/// It is searchable by everybody, so that tests may act in it as another user.
+/// A new, empty directory. The destructor removes it with its content. Every user can search it, so
+/// that tests can use it as another user.
 class TemporaryDirectory {
  public:
   TemporaryDirectory();

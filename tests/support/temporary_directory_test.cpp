@@ -8,7 +8,7 @@
 namespace hypeman::tests {
 namespace {
 
-TEST(TemporaryDirectory, GoesWithEverythingInIt) {
+TEST(TemporaryDirectory, IsRemovedWithItsContent) {
   std::filesystem::path path;
   {
     const TemporaryDirectory directory;
@@ -20,7 +20,7 @@ TEST(TemporaryDirectory, GoesWithEverythingInIt) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
-TEST(TemporaryDirectory, EachIsItsOwn) {
+TEST(TemporaryDirectory, EachIsDifferent) {
   const TemporaryDirectory one;
   const TemporaryDirectory other;
   EXPECT_NE(one.path(), other.path());

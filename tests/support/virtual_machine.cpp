@@ -22,7 +22,7 @@ namespace {
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-// Without KVM, beside other work on a small machine, a boot of 4 s takes many times that.
+// A boot takes 4 s with KVM. Without KVM on a busy small machine, it takes many times longer.
 constexpr seconds boot_timeout{180};
 constexpr seconds answer_timeout{60};
 constexpr seconds power_off_timeout{60};
@@ -32,7 +32,7 @@ std::string script(const char* name) {
   return std::string(paths::source_root).append("/scripts/").append(name);
 }
 
-/// Open at both ends, so that neither opening nor writing depends on QEMU's being there.
+/// Open for reading and writing, so that open and write do not block without QEMU.
 UniqueFd make_pipe(const std::filesystem::path& path) {
   if (::mkfifo(path.c_str(), 0600) != 0 && errno != EEXIST) {
     throw errno_error("mkfifo " + path.string());
@@ -46,7 +46,7 @@ UniqueFd make_pipe(const std::filesystem::path& path) {
 
 ChildProcess start_qemu(const std::filesystem::path& image,
                         const std::filesystem::path& instance_directory, const std::string& tap) {
-  // A machine that was killed left its socket, over which the next one could not bind.
+  // A killed machine leaves its socket file. Then the next machine could not bind.
   std::filesystem::remove(instance_directory / "qemu.sock");
   return ChildProcess::spawn({script("guest-run"), image, instance_directory, tap});
 }
@@ -85,7 +85,8 @@ std::string VirtualMachine::read_console_line(steady_clock::time_point deadline)
       return line;
     }
     pollfd readable{.fd = console_out_.get(), .events = POLLIN, .revents = 0};
-    // Short waits, to notice that QEMU is gone: the pipe that we hold open ourselves never ends.
+    // Waits for short times and checks whether QEMU has ended. The pipe itself never shows the end,
+    // because the test holds it open.
     if (::poll(&readable, 1, 100) > 0) {
       std::array<char, 4096> buffer{};
       const ssize_t got = ::read(console_out_.get(), buffer.data(), buffer.size());

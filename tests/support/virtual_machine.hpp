@@ -12,7 +12,7 @@
 
 namespace hypeman::tests {
 
-/// What a guest's own network card has counted: rx is what the guest received.
+/// The counters of the guest's network card. rx counts what the guest has received.
 struct GuestCounters {
   std::uint64_t rx_bytes = 0;
   std::uint64_t rx_packets = 0;
@@ -22,30 +22,31 @@ struct GuestCounters {
   friend bool operator==(const GuestCounters&, const GuestCounters&) = default;
 };
 
-/// The small guest, built if it is not there yet. Returns the directory for VirtualMachine.
+/// Builds the small guest if it does not exist yet. Returns the directory for VirtualMachine.
 [[nodiscard]] std::filesystem::path guest_image();
 
-/// A real VM: QEMU called as Hypeman calls it, with the guest of scripts/guest-image, which sends
-/// nothing unless it is told to. Killed when its owner goes.
+/// A real VM: QEMU with the same arguments as in Hypeman, and the guest of scripts/guest-image. The
+/// guest sends nothing without a command. The destructor kills the VM.
 class VirtualMachine {
  public:
-  /// Boots, and returns when the guest listens on its console. Throws if it never does.
-  /// `instance_directory` gets the monitor socket and the console's pipes; `tap` has been released.
+  /// Boots the guest. Returns when the guest reads from its console, and throws if it never does.
+  /// Creates the monitor socket and the pipes of the console in `instance_directory`. `tap` must be
+  /// released.
   VirtualMachine(const std::filesystem::path& image,
                  const std::filesystem::path& instance_directory, const std::string& tap);
 
   [[nodiscard]] pid_t pid() const { return qemu_.pid(); }
 
-  /// The guest sends so many ARP frames, and they have left the guest when this returns.
+  /// The guest sends `count` ARP frames. Returns when they have left the guest.
   void send_frames(unsigned count);
   static constexpr std::uint64_t frame_size = 42;
 
   [[nodiscard]] GuestCounters counters();
 
-  /// Keeps the guest's one processor busy for so long.
+  /// Keeps the guest's only processor busy for this time.
   void burn(std::chrono::seconds duration);
 
-  /// Ends as a guest ends that shuts itself down.
+  /// Shuts down the guest from inside.
   void power_off();
 
  private:

@@ -6,9 +6,9 @@
 namespace hypeman::tests {
 namespace {
 
-/// The bits below the highest bits of a byte that are set, as UTF-8 counts them.
+/// The number of leading one bits of a byte, which UTF-8 uses for the length.
 struct Lead {
-  std::size_t length = 0;      ///< of the sequence, in bytes; 0 if no sequence starts so
+  std::size_t length = 0;      ///< of the sequence, in bytes; 0 if the byte starts no sequence
   std::uint32_t bits = 0;      ///< of the character
   std::uint32_t smallest = 0;  ///< character that needs this length
 };
@@ -37,7 +37,7 @@ bool is_xml_character(std::uint32_t character) {
          (character >= 0x10000 && character <= 0x10FFFF);
 }
 
-/// The length of the character that the text begins with; 0 if that is none of XML.
+/// The length of the first character of the text. 0 if XML does not allow this character.
 std::size_t character_length(std::string_view text) {
   const Lead lead = lead_of(static_cast<unsigned char>(text.front()));
   if (lead.length == 0 || lead.length > text.size()) {

@@ -5,7 +5,7 @@
 
 namespace hypeman::tests {
 
-/// The text with every byte that an XML document in UTF-8 cannot hold replaced by "?".
+/// Replaces every byte that is not allowed in an XML document in UTF-8 with "?".
 [[nodiscard]] std::string xml_text(std::string_view bytes);
 
 }  // namespace hypeman::tests

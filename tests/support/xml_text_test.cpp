@@ -9,7 +9,7 @@ namespace {
 
 using std::string_literals::operator""s;
 
-TEST(XmlText, KeepsWhatXmlCanHold) {
+TEST(XmlText, KeepsValidCharacters) {
   for (const auto& text : {""s, "a\tb\r\nc"s, "<a>&amp;</a>"s, "\xc3\xbc"s, "\xe2\x82\xac"s,
                            "\xf0\x9f\x98\x80"s, "\xef\xbf\xbd"s}) {
     EXPECT_EQ(xml_text(text), text);

@@ -1,4 +1,4 @@
-"""A Debian in QEMU, made by scripts/debian-guest, that does what it is told through a virtio port."""
+"""A Debian in QEMU, made by scripts/debian-guest, that runs scripts which it receives at a virtio port."""
 
 import base64
 import os
@@ -9,11 +9,11 @@ from pathlib import Path
 
 
 class GuestError(Exception):
-    """The guest does not do what it needs to do for anything to be checked."""
+    """The guest does not work, so nothing can be checked."""
 
 
 class DebianGuest:
-    """A booted guest. Nothing of what happens in it is written to its image."""
+    """A booted guest. Its changes are not written to the image."""
 
     def __init__(self, image, files, directory):
         """Boots `image`. `files` is a tar archive that the guest gets as its second disk."""
@@ -84,12 +84,12 @@ class DebianGuest:
                 return rest
 
     def run(self, script, timeout=300):
-        """Has bash run `script` as root; returns its exit status and what it printed."""
+        """Runs `script` with bash as root. Returns the exit status and the output."""
         self._agent.sendall(base64.b64encode(script.encode()) + b"\n")
         status, _, output = self._receive_line(timeout, script).partition(" ")
         return int(status), base64.b64decode(output).decode(errors="replace").strip()
 
     def reboot(self):
-        """Returns when it is up again, with the ID of the boot."""
+        """Reboots the guest. Returns the ID of the new boot."""
         self._agent.sendall(base64.b64encode(b"systemctl reboot") + b"\n")
         return self.wait_until_booted()

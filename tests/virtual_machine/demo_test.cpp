@@ -103,7 +103,7 @@ class DemoTest : public EndToEndTest {
   std::string id_;
 };
 
-TEST_F(DemoTest, OneRoundShowsTheFilesMove) {
+TEST_F(DemoTest, OneRoundShowsTheFilesChange) {
   start({"--once"});
   expect_end({.code = 0, .signal = 0});
   for (const std::string_view shown :
@@ -113,7 +113,7 @@ TEST_F(DemoTest, OneRoundShowsTheFilesMove) {
   }
 }
 
-TEST_F(DemoTest, ShowsTheSameByHttp) {
+TEST_F(DemoTest, ShowsTheSameOverHttp) {
   if (!std::filesystem::exists(std::filesystem::path(paths::build_root) /
                                "httpbridge/hypeman-stats-bridge")) {
     GTEST_SKIP() << "built with -Dhttpbridge=false";
@@ -126,13 +126,13 @@ TEST_F(DemoTest, ShowsTheSameByHttp) {
   EXPECT_NE(shown.find(R"("instance_name": "my-web-server")", request), std::string::npos) << shown;
 }
 
-TEST_F(DemoTest, EndedWhileItBootsItLeavesNothingBehind) {
+TEST_F(DemoTest, LeavesNothingBehindIfStoppedDuringTheBoot) {
   start({});
   demo().send_signal(SIGTERM);
   expect_end({.code = 128 + SIGTERM, .signal = 0});
 }
 
-TEST_F(DemoTest, EndedWhileItRefreshesItLeavesNothingBehind) {
+TEST_F(DemoTest, LeavesNothingBehindIfStoppedWhileItRuns) {
   start({});
   wait_until_it_shows("Ctrl-C ends it");
   demo().send_signal(SIGINT);

@@ -16,7 +16,7 @@ namespace {
 
 class TestBed : public EndToEndTest {};
 
-// What the other tests compare with must itself be right: guest and host count the same bytes.
+// Checks the basis of the other tests: the guest and the host count the same bytes.
 TEST_F(TestBed, GuestAndTapCountTheSame) {
   const TemporaryDirectory directory;
   Tap tap(tap_of(own_instance_id('b')));

@@ -37,7 +37,7 @@ struct Memory {
   friend bool operator==(const Memory&, const Memory&) = default;
 };
 
-/// In the VM's view: rx is what the guest received.
+/// From the VM's point of view: rx counts what the guest has received.
 struct Traffic {
   std::uint64_t rx_bytes = 0;
   std::uint64_t tx_bytes = 0;
@@ -45,7 +45,7 @@ struct Traffic {
   friend bool operator==(const Traffic&, const Traffic&) = default;
 };
 
-/// The kernel's own numbers, read by other code than the collector's.
+/// The numbers of the kernel, read without the code of the collector.
 Memory memory_of(pid_t pid) {
   std::ifstream statm("/proc/" + std::to_string(pid) + "/statm");
   std::uint64_t size = 0;
@@ -76,7 +76,7 @@ class VirtualMachineTest : public EndToEndTest {
             .tx_bytes = mount_->number(id, "network_tx_bytes")};
   }
 
-  /// cpu_seconds in ticks; fails the test if the file shows a part of a tick.
+  /// cpu_seconds in ticks. The test fails if this is not a whole number.
   std::uint64_t cpu_file_in_ticks() {
     const double ticks =
         std::stod(mount_->value(id, "cpu_seconds")) * static_cast<double>(::sysconf(_SC_CLK_TCK));
@@ -84,7 +84,7 @@ class VirtualMachineTest : public EndToEndTest {
     return static_cast<std::uint64_t>(std::llround(ticks));
   }
 
-  /// Reads the file between two looks at the process, until nothing moved between these.
+  /// Reads the process before and after the file, until both show the same.
   void expect_cpu_file_is_that_of_the_process() {
     for (int attempt = 0; attempt < attempts; ++attempt) {
       const std::uint64_t before = cpu_ticks(machine().pid());
@@ -105,7 +105,7 @@ class VirtualMachineTest : public EndToEndTest {
   std::unique_ptr<StatsMount> mount_;
 };
 
-TEST_F(VirtualMachineTest, NetworkFilesMoveByExactlyTheBytesOfTheGuest) {
+TEST_F(VirtualMachineTest, NetworkFilesCountExactlyTheBytesOfTheGuest) {
   EXPECT_EQ(network_files(), Traffic{});
 
   machine().send_frames(7);
@@ -127,7 +127,7 @@ TEST_F(VirtualMachineTest, NetworkFilesMoveByExactlyTheBytesOfTheGuest) {
   EXPECT_EQ(json.at("network_tx_bytes"), guest.tx_bytes);
 }
 
-TEST_F(VirtualMachineTest, CpuFileIsThatOfTheProcessToTheTick) {
+TEST_F(VirtualMachineTest, CpuFileMatchesTheProcessToTheTick) {
   expect_cpu_file_is_that_of_the_process();
   const std::uint64_t before = cpu_file_in_ticks();
   machine().burn(std::chrono::seconds(1));
@@ -135,7 +135,7 @@ TEST_F(VirtualMachineTest, CpuFileIsThatOfTheProcessToTheTick) {
   expect_cpu_file_is_that_of_the_process();
 }
 
-TEST_F(VirtualMachineTest, MemoryFilesAreThoseOfTheProcess) {
+TEST_F(VirtualMachineTest, MemoryFilesMatchTheProcess) {
   for (int attempt = 0; attempt < attempts; ++attempt) {
     const Memory before = memory_of(machine().pid());
     const Memory shown{.rss_bytes = mount_->number(id, "memory_rss_bytes"),
@@ -156,7 +156,7 @@ TEST_F(VirtualMachineTest, AnOlderRecordIsEnoughToFindTheProcess) {
   expect_cpu_file_is_that_of_the_process();
 }
 
-TEST_F(VirtualMachineTest, StopAndRestartAreSeenByTheNextRead) {
+TEST_F(VirtualMachineTest, NextReadShowsAStopAndARestart) {
   machine().send_frames(1);
   const pid_t first = machine().pid();
   machine().power_off();
@@ -170,7 +170,7 @@ TEST_F(VirtualMachineTest, StopAndRestartAreSeenByTheNextRead) {
     EXPECT_EQ(mount_->value(id, file), "0") << file;
   }
 
-  vm_.reset();  // with its TAP, as Hypeman deletes it
+  vm_.reset();  // also deletes the TAP, as Hypeman does
   vm_ = std::make_unique<RunningVm>(data_, image_, id);
   EXPECT_NE(machine().pid(), first);
   EXPECT_EQ(network_files(), Traffic{});

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr int listen_fds_start = 3;
 
-/// In the child: becomes the program, or ends.
+/// Runs in the child. Executes the program, or exits.
 [[noreturn]] void become(const std::vector<std::string>& command, const std::string& log,
                          int activated) {
   const int log_fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

@@ -13,11 +13,11 @@
 
 namespace hypeman::httpbridge::testing {
 
-/// The real program as a child process; its standard error goes to a file. A child that still runs
-/// at the end is stopped with SIGTERM, and the test fails unless it then exits with 0.
+/// The real program as a child process. Its standard error goes to a file. The destructor stops a
+/// running child with SIGTERM. The test then fails if the exit status is not 0.
 class BridgeProcess {
  public:
-  /// Starts it; `activated`, if given, is passed to it as systemd passes a listening socket.
+  /// Starts the program. Passes `activated`, if given, like systemd passes a listening socket.
   explicit BridgeProcess(const std::vector<std::string>& arguments, UniqueFd activated = {});
   ~BridgeProcess();
   BridgeProcess(const BridgeProcess&) = delete;
@@ -25,15 +25,16 @@ class BridgeProcess {
   BridgeProcess(BridgeProcess&&) = delete;
   BridgeProcess& operator=(BridgeProcess&&) = delete;
 
-  /// Where it listens, by its log; waits until it does. Fails the test and returns "" if it ends.
+  /// The listening address from the log. Waits for it. Fails the test and returns "" if the
+  /// program ends.
   [[nodiscard]] std::string address(std::size_t which = 0);
 
   void signal(int number) const;
 
-  /// Waits for the end; the exit status, or 128 + the signal that killed it.
+  /// Waits for the end. Returns the exit status, or 128 + the signal that killed the program.
   int wait();
 
-  /// Whether the log comes to hold `text` within ten seconds.
+  /// Whether `text` appears in the log within ten seconds.
   [[nodiscard]] bool logs(std::string_view text) const;
   [[nodiscard]] std::string log() const;
 

@@ -14,8 +14,8 @@
 
 namespace hypeman::httpbridge::testing {
 
-/// A bridge over a tree with a few instances, with keys to open it. Each test starts the bridge
-/// with the arguments that it needs.
+/// A bridge that serves a tree with a few instances, and valid keys. Each test starts the bridge
+/// with its own arguments.
 class BridgeTest : public tests::EndToEndTest, public ::testing::WithParamInterface<TreeKind> {
  protected:
   static constexpr const char* web_id = "qilviffnqzck2jrim1x6s2b1";
@@ -32,10 +32,10 @@ class BridgeTest : public tests::EndToEndTest, public ::testing::WithParamInterf
   /// The path of an instance's statistics.
   [[nodiscard]] static std::string stats_path(const std::string& wanted);
   [[nodiscard]] static std::string bearer(const std::string& token);
-  /// The header line with a JWT that is good.
+  /// The header line with a valid JWT.
   [[nodiscard]] static std::string good_key();
 
-  /// A loopback port that the kernel picks, both kinds of keys, and the further arguments.
+  /// Uses a free loopback port, both kinds of keys and the further arguments.
   BridgeProcess& start(const std::vector<std::string>& further = {});
   /// The same with --no-auth instead of keys.
   BridgeProcess& start_without_keys(const std::vector<std::string>& further = {});
@@ -48,10 +48,10 @@ class BridgeTest : public tests::EndToEndTest, public ::testing::WithParamInterf
   [[nodiscard]] std::string token_file() const { return place_.path() / "tokens"; }
   [[nodiscard]] std::string path_of(const std::string& name) const { return place_.path() / name; }
 
-  /// One request on a new connection, with the good key.
+  /// One request on a new connection, with the valid key.
   [[nodiscard]] std::optional<Response> get(const std::string& target) const;
 
-  /// Expects the good answer for this instance.
+  /// Expects the statistics of this instance.
   void expect_stats(const std::optional<Response>& response, const std::string& id);
   static void expect_error(const std::optional<Response>& response, int status,
                            const std::string& code, const std::string& message);

@@ -5,7 +5,7 @@
 
 namespace hypeman::httpbridge::testing {
 
-/// Whether the condition comes true within ten seconds.
+/// Whether the condition becomes true within ten seconds.
 template <typename Condition>
 [[nodiscard]] bool eventually(Condition condition) {
   using namespace std::chrono_literals;

@@ -18,27 +18,27 @@ struct Response {
   [[nodiscard]] std::string header(const std::string& name) const;
 };
 
-/// A blocking HTTP/1.1 client of its own, which can also say what no good client would. Every wait
-/// ends after ten seconds.
+/// A blocking HTTP/1.1 client that can also send invalid requests. Every wait ends after ten
+/// seconds.
 class HttpClient {
  public:
-  /// `address` as the bridge logs it: `127.0.0.1:1234`, `[::1]:1234` or `unix:/path`. Throws
-  /// std::system_error if nobody listens there.
+  /// `address` has the format of the bridge's log: `127.0.0.1:1234`, `[::1]:1234` or `unix:/path`.
+  /// Throws std::system_error if no process listens there.
   explicit HttpClient(const std::string& address);
 
-  /// Sends the bytes as they are; false if the peer hung up.
+  /// Sends the bytes unchanged. Returns false if the server has closed the connection.
   bool send(std::string_view bytes);
 
-  /// The next response; nothing if the connection ends before one is whole.
+  /// The next response, or nothing if the connection ends before a complete one.
   [[nodiscard]] std::optional<Response> receive(bool to_head = false);
 
-  /// Both, with Host and the other headers given as whole lines.
+  /// Sends a request and receives its response. Adds Host; `headers` are complete lines.
   [[nodiscard]] std::optional<Response> request(std::string_view method, std::string_view target,
                                                 std::string_view header_lines = {});
   [[nodiscard]] std::optional<Response> get(std::string_view target,
                                             std::string_view header_lines = {});
 
-  /// Whether the peer has hung up: waits for the end of the connection, drops what comes before.
+  /// Whether the server closes the connection. Waits for it and discards all input.
   [[nodiscard]] bool ends();
 
   [[nodiscard]] int fd() const { return fd_.get(); }
@@ -50,7 +50,7 @@ class HttpClient {
   std::string received_;
 };
 
-/// One request on a connection of its own.
+/// One request on a new connection.
 [[nodiscard]] std::optional<Response> get(const std::string& address, std::string_view target,
                                           std::string_view header_lines = {});
 

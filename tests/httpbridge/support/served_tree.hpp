@@ -11,8 +11,8 @@
 
 namespace hypeman::httpbridge::testing {
 
-/// A tree of the documented shape for a bridge to serve, which a test can change. The end-to-end
-/// tests run once for each kind that served_trees() lists.
+/// A tree of statistics that a bridge serves and a test can change. The end-to-end tests run once
+/// for each kind in served_trees().
 class ServedTree {
  public:
   ServedTree() = default;
@@ -22,41 +22,41 @@ class ServedTree {
   ServedTree(ServedTree&&) = delete;
   ServedTree& operator=(ServedTree&&) = delete;
 
-  /// What --stats-dir gets.
+  /// The argument of --stats-dir.
   [[nodiscard]] virtual std::filesystem::path directory() const = 0;
 
-  /// Makes a stopped instance (so that its statistics do not change between two reads).
+  /// Adds a stopped instance: its statistics do not change between two reads.
   virtual void add(const std::string& id, const std::string& name) = 0;
   virtual void remove(const std::string& id, const std::string& name) = 0;
   virtual void rename(const std::string& id, const std::string& from, const std::string& to) = 0;
 
-  /// Changes the allocated memory that stats.json tells.
+  /// Changes the allocated memory in stats.json.
   virtual void resize(const std::string& id, const std::string& name, long memory_bytes) = 0;
 
-  /// As when the daemon ends: the directory has no statistics, and is there or not.
+  /// Acts like the end of the daemon: the directory has no statistics, or does not exist.
   virtual void vanish() = 0;
   virtual void come_back() = 0;
 
-  /// The bytes of stats.json as the file system has them.
+  /// The contents of stats.json in the file system.
   [[nodiscard]] std::string stats_of(const std::string& id) const;
 };
 
 struct TreeKind {
   std::string name;
   std::function<std::unique_ptr<ServedTree>()> make;
-  bool mounts = false;  ///< needs what tests::EndToEndTest needs
+  bool mounts = false;  ///< has the requirements of tests::EndToEndTest
 };
 
-/// What gtest prints of it.
+/// For the output of GoogleTest.
 void PrintTo(const TreeKind& kind, std::ostream* to);  // NOLINT(readability-identifier-naming)
 
 /// Files on an ordinary file system.
 [[nodiscard]] TreeKind plain_directory();
 
-/// The daemon's own mount. Where one is not possible the tests that ask for it say so.
+/// A mount of hypeman-statsfs. Tests skip it where mounting is not possible.
 [[nodiscard]] TreeKind real_mount();
 
-/// Every kind of tree that the end-to-end tests shall pass on.
+/// All kinds of trees for the end-to-end tests.
 [[nodiscard]] std::vector<TreeKind> served_trees();
 
 /// For INSTANTIATE_TEST_SUITE_P.

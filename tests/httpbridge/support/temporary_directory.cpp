@@ -5,7 +5,7 @@
 #include <iterator>
 #include <system_error>
 
-#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX's
+#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is a POSIX function
 
 namespace hypeman::httpbridge::testing {
 
@@ -23,7 +23,7 @@ TemporaryDirectory::~TemporaryDirectory() {
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text) {
-  // A new file under the old name, as Hypeman and editors do it: nobody reads half of it.
+  // Replaces the file by rename, like Hypeman and editors do. No reader sees a part of it.
   const std::filesystem::path draft = path.string() + ".new";
   std::ofstream{draft, std::ios::binary} << text;
   std::filesystem::rename(draft, path);

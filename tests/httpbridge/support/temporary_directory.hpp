@@ -6,7 +6,7 @@
 
 namespace hypeman::httpbridge::testing {
 
-/// A fresh directory below /tmp, removed with everything in it.
+/// A new directory in /tmp. The destructor removes it with its contents.
 class TemporaryDirectory {
  public:
   TemporaryDirectory();
