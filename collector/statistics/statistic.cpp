@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cmath>
 
 namespace hypeman::collector {
 namespace {
@@ -114,6 +116,25 @@ constexpr std::array table{
           return s.statm.map([&](const ProcPidStatm& statm) {
             return Value{static_cast<double>(statm.resident_pages * s.units.page_size) /
                          static_cast<double>(s.record->allocated_memory_bytes)};
+          });
+        },
+    },
+    Statistic{
+        .name = "start_time_seconds",
+        .unit = "seconds since 1970-01-01 00:00 UTC",
+        .source_text = "/proc/<pid>/stat, field 22 (starttime), after the boot of the host; only "
+                       "there while the VM runs",
+        .sources = Source::proc_stat | Source::boot_time,
+        .presence = Presence::while_running,
+        .metric = {"hypeman_vm_start_time_seconds", "gauge",
+                   "Unix time at which the VM's hypervisor process started."},
+        .value = [](const Sample& s) -> Result<Value> {
+          return s.stat.map([&](const ProcPidStat& stat) {
+            // In whole ticks: nobody knows it better, and it must not differ between two samples.
+            const std::chrono::duration<double> boot = s.boot_time.time_since_epoch();
+            const auto ticks = std::round(boot.count() * s.units.ticks_per_second);
+            return Value{(ticks + static_cast<double>(stat.start_time_ticks)) /
+                         s.units.ticks_per_second};
           });
         },
     },

@@ -136,7 +136,7 @@ TEST_F(Readers, GrepRecursive) {
                 std::string{id} + "/instance_name\n" + id + "/stats.json\n");
 }
 TEST_F(Readers, Find) {
-  expect_output("find . -type f | wc -l", "12\n");
+  expect_output("find . -type f | wc -l", "13\n");
   expect_output("find . -type l", "./by-name/my-web-server\n");
 }
 TEST_F(Readers, PythonCopyfile) {
@@ -207,7 +207,7 @@ TEST_F(Readers, ListingShowsKindsModesOwnersAndSizes) {
   expect_output("ls -l $ID | awk 'NR>1{print $9}' | tr '\\n' ' '",
                 "allocated_memory_bytes allocated_vcpus cpu_seconds instance_id instance_name "
                 "memory_rss_bytes memory_utilization_ratio memory_vms_bytes network_rx_bytes "
-                "network_tx_bytes stats.json ");
+                "network_tx_bytes start_time_seconds stats.json ");
 }
 
 TEST_F(Readers, ListingAndStatShowTheSameInodes) {

@@ -38,7 +38,8 @@ TEST(InstanceFile, NamesAreTheDocumentedStatisticsAndStatsJson) {
   EXPECT_EQ(names, (std::vector<std::string_view>{
                        "allocated_memory_bytes", "allocated_vcpus", "cpu_seconds", "instance_id",
                        "instance_name", "memory_rss_bytes", "memory_vms_bytes", "network_rx_bytes",
-                       "network_tx_bytes", "memory_utilization_ratio", "stats.json"}));
+                       "network_tx_bytes", "memory_utilization_ratio", "start_time_seconds",
+                       "stats.json"}));
 }
 
 TEST(InstanceFile, IsFoundByItsName) {
@@ -82,6 +83,7 @@ TEST(InstanceFile, AFieldIsOneLine) {
   EXPECT_EQ(render("network_rx_bytes", sample), "12345678\n");
   EXPECT_EQ(render("network_tx_bytes", sample), "87654321\n");
   EXPECT_EQ(render("memory_utilization_ratio", sample), "0.10322284698486328\n");
+  EXPECT_EQ(render("start_time_seconds", sample), "1234.56\n");
 }
 
 TEST(InstanceFile, StatsJsonIsTheWholeObject) {

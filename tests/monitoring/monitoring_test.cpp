@@ -122,6 +122,7 @@ TEST_F(MetricsFile, HasEachDocumentedSeriesOfARunningInstance) {
                                         line("allocated_memory_bytes", "allocated_memory_bytes"),
                                         line("network_rx_bytes_total", "network_rx_bytes"),
                                         line("network_tx_bytes_total", "network_tx_bytes"),
+                                        line("start_time_seconds", "start_time_seconds"),
                                         "hypeman_vm_metrics_instances_observed 1",
                                     }));
   EXPECT_EQ(mount.value(id, "network_rx_bytes"), "70");
