@@ -1,6 +1,10 @@
 #include <fcntl.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): SIGKILL, with kill()
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <string>
@@ -142,6 +146,40 @@ TEST_F(Numbers, StatsJsonIsTheDocumentedObject) {
                       "allocated_memory_bytes", "allocated_vcpus", "cpu_seconds", "instance_id",
                       "instance_name", "memory_rss_bytes", "memory_vms_bytes", "network_rx_bytes",
                       "network_tx_bytes", "memory_utilization_ratio"}));
+}
+
+TEST_F(Numbers, StartTimeIsThatOfTheProcessToTheTick) {
+  using std::chrono::duration;
+  const auto now = [] {
+    return duration<double>{std::chrono::system_clock::now().time_since_epoch()}.count();
+  };
+  constexpr double tick = 0.01;
+  const auto before = now();
+  const auto process = start_stand_in(data.socket(id));
+  const auto after = now();
+  data.write(running_record(id, process.pid(), data.socket(id)));
+  const StatsMount mount{data.path()};
+  const auto text = mount.value(id, "start_time_seconds");
+  EXPECT_GE(std::stod(text), before - tick) << text;
+  EXPECT_LE(std::stod(text), after + tick) << text;
+  for (int again = 0; again < 100; ++again) {
+    EXPECT_EQ(mount.value(id, "start_time_seconds"), text);
+  }
+}
+
+TEST_F(Numbers, StartTimeIsThereOnlyWhileTheVmRuns) {
+  auto process = start_stand_in(data.socket(id));
+  data.write(running_record(id, process.pid(), data.socket(id)));
+  const StatsMount mount{data.path()};
+  const auto is_listed = [&] {
+    return std::ranges::count(list(mount / id), "start_time_seconds") == 1;
+  };
+  EXPECT_TRUE(is_listed());
+  process.send_signal(SIGKILL);
+  ASSERT_TRUE(process.wait(std::chrono::seconds{10}));
+  EXPECT_FALSE(is_listed());
+  EXPECT_EQ(mount.read(id, "start_time_seconds").error, ENOENT);
+  EXPECT_EQ(mount.value(id, "cpu_seconds"), "0");
 }
 
 TEST_F(Numbers, RatioIsThereOnlyWhileMemoryIsAllocated) {
