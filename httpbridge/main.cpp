@@ -9,6 +9,7 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -19,11 +20,15 @@
 
 #include "base/descriptor_limit.hpp"
 #include "base/logging.hpp"
+#include "httpbridge/auth/authorizer.hpp"
 #include "httpbridge/auth/key_files.hpp"
+#include "httpbridge/http/route.hpp"
 #include "httpbridge/http/server.hpp"
 #include "httpbridge/listen/listening_socket.hpp"
 #include "httpbridge/mount/mount_reader.hpp"
+#include "httpbridge/mount/read_error.hpp"
 #include "httpbridge/options.hpp"
+#include "httpbridge/startup_error.hpp"
 
 namespace {
 
@@ -153,7 +158,7 @@ int main(int argc, char** argv) {
     }
     return EX_OK;
   } catch (const std::exception& error) {
-    spdlog::critical("hypeman-stats-bridge: unexpected: {}; please report it", error.what());
+    spdlog::critical("hypeman-stats-bridge: unexpected error: {}; please report it", error.what());
     return EX_SOFTWARE;
   }
 }
