@@ -8,7 +8,7 @@
 namespace hypeman::httpbridge {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 constexpr std::string_view json = "application/json";
 constexpr std::string_view prometheus_text = "text/plain; version=0.0.4; charset=utf-8";

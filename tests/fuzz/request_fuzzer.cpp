@@ -47,8 +47,9 @@ void check_routing(const RequestHead& request) {
 
   if (route) {
     require(route->kind == RouteKind::health || request.authorization.has_value());
-    require(route->kind != RouteKind::instance_stats || is_instance_name(route->instance) ||
-            is_instance_id_prefix(route->instance));
+    require(route->kind != RouteKind::instance_stats ||
+            hypeman::is_instance_name(route->instance) ||
+            hypeman::is_instance_id_prefix(route->instance));
     return;
   }
   std::string header;
@@ -57,7 +58,7 @@ void check_routing(const RequestHead& request) {
 }
 
 void check_printable(std::string_view text) {
-  for (const char c : printable(text)) {
+  for (const char c : hypeman::printable(text)) {
     require(c > ' ' && c <= '~');
   }
 }
