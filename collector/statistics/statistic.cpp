@@ -130,11 +130,12 @@ constexpr std::array table{
                    "Unix time at which the VM's hypervisor process started."},
         .value = [](const Sample& s) -> Result<Value> {
           return s.stat.map([&](const ProcPidStat& stat) {
-            // In whole ticks: nobody knows it better, and it must not differ between two samples.
-            const std::chrono::duration<double> boot = s.boot_time.time_since_epoch();
-            const auto ticks = std::round(boot.count() * s.units.ticks_per_second);
-            return Value{(ticks + static_cast<double>(stat.start_time_ticks)) /
-                         s.units.ticks_per_second};
+            // In milliseconds: finer than the ticks, and the same in every sample.
+            using std::chrono::milliseconds;
+            const auto boot = std::chrono::round<milliseconds>(s.boot_time.time_since_epoch());
+            const auto since_boot = std::llround(static_cast<double>(stat.start_time_ticks) *
+                                                 1000.0 / s.units.ticks_per_second);
+            return Value{static_cast<double>(boot.count() + since_boot) / 1000.0};
           });
         },
     },
