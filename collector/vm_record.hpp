@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,15 +11,12 @@ namespace hypeman::collector {
 /// The recorded data of a VM, in a form that does not depend on its source. The process may have
 /// ended.
 struct VmRecord {
-  using CreationTime = std::chrono::sys_time<std::chrono::microseconds>;
-
   std::string id = {};
   std::string name = {};  ///< any UTF-8 text, at most 255 bytes
   std::uint64_t allocated_memory_bytes = 0;
   std::uint64_t allocated_vcpus = 0;
-  std::string tap = {};                           ///< its network interface; empty: none
-  std::optional<ProcessIdentity> process = {};    ///< its hypervisor; nothing: not running
-  CreationTime created_at = CreationTime::max();  ///< max(): unknown
+  std::string tap = {};                         ///< its network interface; empty: none
+  std::optional<ProcessIdentity> process = {};  ///< its hypervisor; nothing: not running
 
   bool operator==(const VmRecord&) const = default;
 };

@@ -3,19 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <regex>
-#include <sstream>
 #include <utility>
 #include <variant>
 
-#include <date/date.h>
 #include <nlohmann/json.hpp>
 
-#include "base/decimal.hpp"
 #include "base/instance_names.hpp"
 
 namespace hypeman::collector {
@@ -25,7 +20,6 @@ constexpr std::size_t max_name_bytes = 255;
 constexpr std::size_t max_path_bytes = 4096;
 constexpr std::uint64_t max_pid = std::uint64_t{1} << 22;  // PID_MAX_LIMIT of 64-bit kernels
 constexpr std::uint64_t max_int64 = std::numeric_limits<std::int64_t>::max();
-constexpr auto unknown_time = VmRecord::CreationTime::max();
 
 /// A JSON value of a known key. Objects, arrays, fractions and negative numbers are unusable.
 struct Unusable {};
@@ -65,26 +59,6 @@ bool assign_flag(const Scalar& value, bool& out) {
   return std::holds_alternative<Null>(value);
 }
 
-/// Nanoseconds would not reach from year 0 to 9999, so the result counts microseconds.
-VmRecord::CreationTime parse_rfc3339(const std::string& text) {
-  static const std::regex form{
-      R"((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d))"};
-  std::smatch parts;
-  if (!std::regex_match(text, parts, form)) {
-    return unknown_time;
-  }
-  std::istringstream stream{parts.str(1) + (parts.str(3) == "Z" ? "+00:00" : parts.str(3))};
-  date::sys_seconds seconds;
-  stream >> date::parse("%FT%T%Ez", seconds);
-  if (stream.fail()) {
-    return unknown_time;
-  }
-  constexpr std::size_t digits = 6;
-  auto fraction = parts.str(2).substr(parts.length(2) == 0 ? 0 : 1).substr(0, digits);
-  fraction.resize(digits, '0');
-  return seconds + std::chrono::microseconds{parse_decimal<std::int64_t>(fraction).value_or(0)};
-}
-
 struct Key {
   std::string_view name;
   bool (*assign)(Draft& draft, const Scalar& value);
@@ -122,15 +96,6 @@ constexpr std::array keys{
     Key{"SocketPath",
         [](Draft& d, const Scalar& v) {
           return assign_text(v, max_path_bytes, d.process.socket_path);
-        }},
-    Key{"CreatedAt",
-        [](Draft& d, const Scalar& v) {
-          std::string text;
-          const bool good = assign_text(v, max_name_bytes, text);
-          if (!std::holds_alternative<Null>(v)) {
-            d.metadata.record.created_at = parse_rfc3339(text);
-          }
-          return good;
         }},
     Key{"PendingDeleteAt",
         [](Draft& d, const Scalar& v) {

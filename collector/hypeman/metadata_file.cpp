@@ -19,13 +19,14 @@ namespace {
 
 constexpr std::size_t max_metadata_bytes = std::size_t{1} << 20;
 constexpr auto file_name = "/metadata.json";
+constexpr auto not_regular = "is not a regular file";
 
 /// Returns ELOOP if `path` is a symlink, and 0 if it is something else. Any other errno means that
 /// this is unknown. A symlink may lead to a file system that hangs, so no call may follow it, not
 /// even stat(2). readlink(2) is the cheapest call for this check.
-int symlink_error(int directory, const std::string& path) {
+int symlink_error(const std::string& path) {
   char target = 0;
-  if (::readlinkat(directory, path.c_str(), &target, sizeof target) >= 0) {
+  if (::readlinkat(AT_FDCWD, path.c_str(), &target, sizeof target) >= 0) {
     return ELOOP;
   }
   return errno == EINVAL ? 0 : errno;
@@ -58,44 +59,47 @@ struct MetadataFile::Reading {
   tl::expected<Metadata, std::string> metadata;
 };
 
-MetadataFile::MetadataFile(int data_dir, spdlog::logger& logger, const SecondsClock& clock,
+MetadataFile::MetadataFile(const Guests& guests, spdlog::logger& logger, const SecondsClock& clock,
                            std::string id)
-    : data_dir_{data_dir},
+    : guests_{guests},
       logger_{logger},
       clock_{clock},
       id_{std::move(id)},
-      directory_{guest_path(id_)},
+      directory_{guests.path_of(id_)},
       path_{directory_ + file_name} {}
 
-Result<std::shared_ptr<const VmRecord>> MetadataFile::read(bool known_directory) {
-  int error = known_directory ? 0 : symlink_error(data_dir_, directory_);
-  struct stat status {};
-  if (error == 0 && ::fstatat(data_dir_, path_.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-    error = errno;
-  }
-
+std::shared_ptr<const VmRecord> MetadataFile::last_record() const {
   const std::lock_guard lock{mutex_};
-  if (error == 0 && unchanged_if_equal_ && signature_of(status) == signature_) {
-    return last_good();
+  return record_;
+}
+
+Result<std::shared_ptr<const VmRecord>> MetadataFile::read(GuestDirectory::Kind kind) {
+  if (kind == GuestDirectory::Kind::renamed) {
+    const std::lock_guard lock{mutex_};
+    return record_ == nullptr ? failure(ENOENT) : last_good();
+  }
+  int error = kind == GuestDirectory::Kind::directory ? 0 : symlink_error(directory_);
+  struct stat status {};
+  if (error == 0 && ::lstat(path_.c_str(), &status) != 0) {
+    error = errno;
   }
   if (is_absence(error)) {
     return absent();
   }
-  if (error == 0 && !S_ISREG(status.st_mode)) {
+  if (error != 0) {
+    return reload();
+  }
+  {
+    const std::lock_guard lock{mutex_};
+    if (unchanged_if_equal_ && signature_of(status) == signature_) {
+      return last_good();
+    }
+  }
+  if (!S_ISREG(status.st_mode)) {
     // Does not open the file, because the open itself may have an effect on a device.
-    set_signature(status);
-    log_once("is not a regular file");
-    return last_good();
+    return publish({.status = status, .metadata = tl::unexpected{std::string{not_regular}}});
   }
   return reload();
-}
-
-/// File times have the resolution of a timer tick, or of two seconds on some file systems. If a
-/// file has just been written, another write may not change its times.
-void MetadataFile::set_signature(const struct stat& status) {
-  constexpr std::time_t coarsest_file_time = 2;
-  signature_ = signature_of(status);
-  unchanged_if_equal_ = clock_() - status.st_ctim.tv_sec > coarsest_file_time;
 }
 
 Result<std::shared_ptr<const VmRecord>> MetadataFile::last_good() const {
@@ -106,8 +110,10 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::last_good() const {
 }
 
 Result<std::shared_ptr<const VmRecord>> MetadataFile::absent() {
+  const bool renamed = last_record() != nullptr && guests_.is_renamed_for_fork(id_, clock_());
+  const std::lock_guard lock{mutex_};
   unchanged_if_equal_ = false;
-  if (record_ != nullptr && is_renamed_for_fork(data_dir_, id_)) {
+  if (renamed) {
     return last_good();
   }
   record_ = nullptr;
@@ -115,23 +121,38 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::absent() {
 }
 
 Result<std::shared_ptr<const VmRecord>> MetadataFile::reload() {
-  unchanged_if_equal_ = false;
   auto reading = read_file();
-  if (!reading) {
-    const auto error = reading.error();
-    if (is_absence(error.value())) {
-      return absent();
-    }
-    log_once("cannot be read: " + error.message());
-    if (record_ == nullptr) {
-      return tl::unexpected{error};
-    }
-    return last_good();
+  if (reading) {
+    return publish(*std::move(reading));
   }
-  set_signature(reading->status);
-  if (!reading->metadata) {
-    log_once(reading->metadata.error());
-  } else if (auto& metadata = *reading->metadata; metadata.record.id == id_) {
+  const auto error = reading.error();
+  if (is_absence(error.value())) {
+    return absent();
+  }
+  std::string message;
+  Result<std::shared_ptr<const VmRecord>> result = tl::unexpected{error};
+  {
+    const std::lock_guard lock{mutex_};
+    unchanged_if_equal_ = false;
+    message = message_once("cannot be read: " + error.message());
+    if (record_ != nullptr) {
+      result = last_good();
+    }
+  }
+  log(message);
+  return result;
+}
+
+/// Two threads may read the file at the same time and publish in another order. Then the signature
+/// is that of the older content, and the next call reads the file again.
+Result<std::shared_ptr<const VmRecord>> MetadataFile::publish(Reading reading) {
+  std::string message;
+  std::unique_lock lock{mutex_};
+  signature_ = signature_of(reading.status);
+  unchanged_if_equal_ = clock_() - reading.status.st_ctim.tv_sec > coarsest_file_time;
+  if (!reading.metadata) {
+    message = message_once(reading.metadata.error());
+  } else if (auto& metadata = *reading.metadata; metadata.record.id == id_) {
     pending_delete_ = metadata.pending_delete;
     // Keeps the old object if the record is equal, because others compare the pointers.
     if (record_ == nullptr || *record_ != metadata.record) {
@@ -140,11 +161,14 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::reload() {
     logged_ = false;
   }
   // The file of another instance is not an error: a fork leaves it there for a moment.
-  return last_good();
+  auto result = last_good();
+  lock.unlock();
+  log(message);
+  return result;
 }
 
 Result<MetadataFile::Reading> MetadataFile::read_file() const {
-  const auto guests = open_guests(data_dir_);
+  const auto guests = guests_.open();
   if (!guests) {
     return tl::unexpected{guests.error()};
   }
@@ -157,7 +181,7 @@ Result<MetadataFile::Reading> MetadataFile::read_file() const {
     return last_failure();
   }
   if (!S_ISREG(reading.status.st_mode)) {
-    reading.metadata = tl::unexpected{std::string{"is not a regular file"}};
+    reading.metadata = tl::unexpected{std::string{not_regular}};
     return reading;
   }
   const auto text = read_whole(fd->get(), max_metadata_bytes);
@@ -172,11 +196,18 @@ Result<MetadataFile::Reading> MetadataFile::read_file() const {
   return tl::unexpected{text.error()};
 }
 
-void MetadataFile::log_once(const std::string& problem) {
-  if (!std::exchange(logged_, true)) {
-    logger_.warn(
-        "instance {}: {} {}{}", id_, path_, problem,
-        record_ == nullptr ? "; the instance is not shown" : "; its last good content is used");
+/// Empty if a problem of this file has been logged already.
+std::string MetadataFile::message_once(const std::string& problem) {
+  if (std::exchange(logged_, true)) {
+    return {};
+  }
+  return "instance " + id_ + ": " + path_ + " " + problem +
+         (record_ == nullptr ? "; the instance is not shown" : "; its last good content is used");
+}
+
+void MetadataFile::log(const std::string& message) const {
+  if (!message.empty()) {
+    logger_.warn("{}", message);
   }
 }
 

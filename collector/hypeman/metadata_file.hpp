@@ -13,6 +13,7 @@
 #include <spdlog/logger.h>
 
 #include "base/result.hpp"
+#include "collector/hypeman/guests.hpp"
 #include "collector/hypeman/metadata.hpp"
 #include "collector/vm_record.hpp"
 
@@ -26,16 +27,20 @@ using SecondsClock = std::function<std::time_t()>;
 /// has changed. Thread-safe.
 class MetadataFile {
  public:
-  /// `data_dir` is a descriptor of the data directory. The descriptor, the logger and the clock
-  /// must outlive this object. `id` satisfies is_instance_id().
-  MetadataFile(int data_dir, spdlog::logger& logger, const SecondsClock& clock, std::string id);
+  /// The guests, the logger and the clock must outlive this object. `id` satisfies
+  /// is_instance_id().
+  MetadataFile(const Guests& guests, spdlog::logger& logger, const SecondsClock& clock,
+               std::string id);
 
   /// Returns the record in the file. If the file is broken now, returns its last good record.
-  /// `known_directory` saves a system call: the caller has just listed guests/ and saw that this is
-  /// a directory, not a symlink. ENOENT: there is no such directory. EBADMSG: the directory is not
-  /// an instance. Its file was never good, belongs to another instance, or is marked for deletion.
-  /// Any other error: the file cannot be read.
-  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> read(bool known_directory = false);
+  /// `kind` is what a listing of guests/ has just shown; this saves system calls. ENOENT: there is
+  /// no such directory. EBADMSG: the directory is not an instance. Its file was never good, belongs
+  /// to another instance, or is marked for deletion. Any other error: the file cannot be read.
+  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> read(
+      GuestDirectory::Kind kind = GuestDirectory::Kind::unknown);
+
+  /// The record that read() returned last; null: none. Reads no file.
+  [[nodiscard]] std::shared_ptr<const VmRecord> last_record() const;
 
   [[nodiscard]] const std::string& id() const { return id_; }
 
@@ -46,21 +51,25 @@ class MetadataFile {
 
   struct Reading;
   [[nodiscard]] Result<Reading> read_file() const;
-  void set_signature(const struct stat& status);
 
-  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> last_good() const;
   [[nodiscard]] Result<std::shared_ptr<const VmRecord>> absent();
   [[nodiscard]] Result<std::shared_ptr<const VmRecord>> reload();
-  void log_once(const std::string& problem);
+  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> publish(Reading reading);
 
-  const int data_dir_;
+  // The caller holds the mutex.
+  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> last_good() const;
+  [[nodiscard]] std::string message_once(const std::string& problem);
+
+  void log(const std::string& message) const;
+
+  const Guests& guests_;
   spdlog::logger& logger_;
   const SecondsClock& clock_;
   const std::string id_;
-  const std::string directory_;  // relative to the data directory, like path_
+  const std::string directory_;  // a path, like path_
   const std::string path_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;  // not held while a file is read or a line is logged
   Signature signature_{};
   bool unchanged_if_equal_ = false;  // an equal signature proves that the content is the same
   std::shared_ptr<const VmRecord> record_;  // the last good one; null: none

@@ -1,5 +1,6 @@
 #include "collector/instances/host.hpp"
 
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -16,9 +17,14 @@ auto prefix_with(const std::string& root) {
 
 tl::expected<Host, std::string> Host::open(const Roots& roots,
                                            std::shared_ptr<spdlog::logger> logger) {
-  auto data_dir = open_directory(roots.data_dir).map_error(prefix_with(roots.data_dir));
-  if (!data_dir) {
-    return tl::unexpected{data_dir.error()};
+  // The process changes its working directory later.
+  const auto data_dir = std::filesystem::absolute(roots.data_dir).string();
+  if (const auto opened = open_directory(data_dir); !opened) {
+    if (opened.error() != std::errc::no_such_file_or_directory) {
+      return tl::unexpected{prefix_with(roots.data_dir)(opened.error())};
+    }
+    logger->warn("{}: there is no such directory yet; instances are shown when it exists",
+                 roots.data_dir);
   }
   auto procfs = Procfs::open(roots.proc).map_error(prefix_with(roots.proc));
   if (!procfs) {
@@ -29,7 +35,7 @@ tl::expected<Host, std::string> Host::open(const Roots& roots,
     return tl::unexpected{sys.error()};
   }
   return Host{
-      .data_dir = *std::move(data_dir),
+      .guests = Guests{data_dir},
       .procfs = *std::move(procfs),
       .sys = *std::move(sys),
       .logger = std::move(logger),

@@ -7,6 +7,7 @@
 #include <tl/expected.hpp>
 
 #include "base/unique_fd.hpp"
+#include "collector/hypeman/guests.hpp"
 #include "collector/hypeman/metadata_file.hpp"
 #include "collector/kernel/descriptor_cache.hpp"
 #include "collector/kernel/procfs.hpp"
@@ -23,14 +24,15 @@ struct Roots {
 /// The opened roots, and the objects that all instances share. Thread-safe. It outlives the
 /// instances that refer to it.
 struct Host {
-  UniqueFd data_dir;
+  Guests guests;
   Procfs procfs;
   UniqueFd sys;
   std::shared_ptr<spdlog::logger> logger;
   std::unique_ptr<DescriptorCache> descriptors;
   SecondsClock clock = seconds_now;
 
-  /// The error is one line that names the root and the problem.
+  /// The error is one line that names the root and the problem. If the data directory does not
+  /// exist yet, this logs a line: Hypeman may be installed later.
   [[nodiscard]] static tl::expected<Host, std::string> open(const Roots& roots,
                                                             std::shared_ptr<spdlog::logger> logger);
 };

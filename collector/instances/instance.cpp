@@ -63,7 +63,7 @@ Result<void> read_files(const Process& process, Sources sources, Sample& sample)
 }  // namespace
 
 Instance::Instance(const Host& host, std::string id)
-    : host_{host}, metadata_file_{host.data_dir.get(), *host.logger, host.clock, std::move(id)} {}
+    : host_{host}, metadata_file_{host.guests, *host.logger, host.clock, std::move(id)} {}
 
 Result<std::shared_ptr<const VmRecord>> Instance::record() {
   auto record = metadata_file_.read();
@@ -87,9 +87,6 @@ Sample Instance::sample(std::shared_ptr<const VmRecord> record, Sources sources)
   if (!sample.running) {
     host_.descriptors->remove(*files_);
     return sample;
-  }
-  if (sources.has(Source::boot_time)) {
-    sample.boot_time = read_boot_time();
   }
   if (sources.has(Source::boot_time)) {
     sample.boot_time = read_boot_time();

@@ -32,6 +32,9 @@ class Instance {
   /// Like MetadataFile::read(), but a directory that is not an instance is also ENOENT.
   [[nodiscard]] Result<std::shared_ptr<const VmRecord>> record();
 
+  /// Closes the kernel files. The next sample opens them again.
+  void close_files() { host_.descriptors->remove(*files_); }
+
   [[nodiscard]] MetadataFile& metadata_file() { return metadata_file_; }
 
   /// Reads the sources now. `record` is what record() has just returned. A source that cannot be

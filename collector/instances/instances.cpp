@@ -2,20 +2,24 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstddef>
-#include <future>
-#include <iterator>
-#include <mutex>
+#include <chrono>
 #include <system_error>
-#include <tuple>
 #include <utility>
 
 #include "base/instance_names.hpp"
+#include "collector/instances/in_parallel.hpp"
 
 namespace hypeman::collector {
 
-Result<FoundInstance> Instances::find(const GuestDirectory& directory) {
-  const auto& id = directory.id;
+Result<FoundInstance> Instances::find(std::string_view id) {
+  constexpr std::size_t calls_per_check = 8;
+  if (calls_.fetch_add(1, std::memory_order_relaxed) % calls_per_check == 0) {
+    check_some(id);
+  }
+  return find(id, GuestDirectory::Kind::unknown);
+}
+
+Result<FoundInstance> Instances::find(std::string_view id, GuestDirectory::Kind kind) {
   if (!is_instance_id(id)) {
     return failure(ENOENT);
   }
@@ -28,14 +32,15 @@ Result<FoundInstance> Instances::find(const GuestDirectory& directory) {
   }
   const bool is_new = instance == nullptr;
   if (is_new) {
-    instance = std::make_shared<Instance>(host_, id);
+    instance = std::make_shared<Instance>(host_, std::string{id});
   }
-  auto record = instance->metadata_file().read(directory.is_directory);
+  auto record = instance->metadata_file().read(kind);
   const bool exists = record || record.error() != std::errc::no_such_file_or_directory;
   if (is_new && exists) {
+    check_some(id);
     const std::unique_lock lock{mutex_};
     // Another thread may have added the instance already. All threads use the one in the map.
-    instance = known_.try_emplace(id, instance).first->second;
+    instance = known_.try_emplace(std::string{id}, instance).first->second;
   }
   if (!is_new && !exists) {
     const std::unique_lock lock{mutex_};
@@ -50,128 +55,139 @@ Result<FoundInstance> Instances::find(const GuestDirectory& directory) {
   return FoundInstance{.instance = std::move(instance), .record = *std::move(record)};
 }
 
-Result<std::vector<GuestDirectory>> Instances::candidates() const {
-  auto candidates = list_guests(host_.data_dir.get());
-  if (!candidates) {
-    return candidates;
-  }
-  // A fork hides a directory for a moment, so the known instances are candidates too.
-  std::vector<GuestDirectory> hidden;
-  {
-    const std::shared_lock lock{mutex_};
-    for (const auto& [id, instance] : known_) {
-      if (!std::ranges::binary_search(*candidates, id, {}, &GuestDirectory::id)) {
-        hidden.push_back({.id = id, .is_directory = false});
-      }
-    }
-  }
-  if (!hidden.empty()) {
-    std::ranges::move(hidden, std::back_inserter(*candidates));
-    std::ranges::sort(*candidates, {}, &GuestDirectory::id);
-  }
-  return candidates;
+bool Instances::sample_may_wait(std::string_view id) const {
+  const std::shared_lock lock{mutex_};
+  return known_.find(id) == known_.end();
 }
 
-Result<std::vector<FoundInstance>> Instances::list() {
-  return candidates().map([&](const std::vector<GuestDirectory>& candidates) {
-    std::vector<FoundInstance> instances;
-    instances.reserve(candidates.size());
-    for (const auto& candidate : candidates) {
-      if (auto found = find(candidate)) {
-        instances.push_back(*std::move(found));
+/// Forgets instances that do not exist any more, and closes the files of those that have stopped.
+/// Each call checks one bucket of the map, which holds one instance on average. A new instance
+/// causes a check too, so the map never holds many more instances than exist. The caller looks at
+/// `except` itself.
+void Instances::check_some(std::string_view except) {
+  std::vector<std::string> ids;
+  {
+    const std::shared_lock lock{mutex_};
+    const auto bucket =
+        next_bucket_.fetch_add(1, std::memory_order_relaxed) % known_.bucket_count();
+    for (auto one = known_.begin(bucket); one != known_.end(bucket); ++one) {
+      if (one->first != except) {
+        ids.push_back(one->first);
       }
     }
-    return instances;
+  }
+  for (const auto& id : ids) {
+    if (const auto found = find(id, GuestDirectory::Kind::unknown);
+        found && !found->record->process) {
+      found->instance->close_files();
+    }
+  }
+}
+
+Result<InstanceList> Instances::list() {
+  return host_.guests.list(host_.clock()).map([&](const std::vector<GuestDirectory>& directories) {
+    forget_all_but(directories);
+    std::vector<FoundInstance> instances(directories.size());
+    in_parallel(directories.size(), [&](std::size_t begin, std::size_t end) {
+      for (auto index = begin; index < end; ++index) {
+        if (auto found = find(directories[index].id, directories[index].kind)) {
+          instances[index] = *std::move(found);
+        }
+      }
+    });
+    std::erase_if(instances, [](const FoundInstance& one) { return one.instance == nullptr; });
+    return std::make_shared<const std::vector<FoundInstance>>(std::move(instances));
   });
 }
 
-std::vector<Sample> Instances::running_samples(std::span<const GuestDirectory> candidates,
-                                               Sources sources) {
-  std::vector<Sample> samples;
-  samples.reserve(candidates.size());
-  for (const auto& candidate : candidates) {
-    const auto found = find(candidate);
-    if (found && found->record->process) {
-      if (auto sample = found->instance->sample(found->record, sources); sample.running) {
-        samples.push_back(std::move(sample));
-      }
+/// Does nothing unless some instances must have been deleted. `existing` is sorted by ID.
+void Instances::forget_all_but(std::span<const GuestDirectory> existing) {
+  std::vector<std::shared_ptr<Instance>> deleted;  // destroyed without the lock: this closes files
+  const std::unique_lock lock{mutex_};
+  if (known_.size() <= existing.size()) {
+    return;
+  }
+  for (auto one = known_.begin(); one != known_.end();) {
+    if (std::ranges::binary_search(existing, one->first, {}, &GuestDirectory::id)) {
+      ++one;
+    } else {
+      deleted.push_back(std::move(one->second));
+      one = known_.erase(one);
     }
   }
+}
+
+std::vector<Sample> Instances::samples(const std::vector<FoundInstance>& instances,
+                                       Sources sources) {
+  std::vector<const FoundInstance*> with_process;
+  with_process.reserve(instances.size());
+  for (const auto& one : instances) {
+    if (one.record->process) {
+      with_process.push_back(&one);
+    }
+  }
+  std::vector<Sample> samples(with_process.size());
+  in_parallel(samples.size(), [&](std::size_t begin, std::size_t end) {
+    for (auto index = begin; index < end; ++index) {
+      const auto& [instance, record] = *with_process[index];
+      samples[index] = instance->sample(record, sources);
+    }
+  });
   return samples;
 }
 
-Result<std::vector<Sample>> Instances::running_samples(Sources sources) {
-  return candidates().map([&](const std::vector<GuestDirectory>& candidates) {
-    // System calls take nearly all of the time, and several CPUs can do them at once. The limit is
-    // low to leave the CPUs to the VMs. It does not depend on the number of CPUs: more threads than
-    // CPUs still help if another process uses a CPU.
-    constexpr std::size_t max_threads = 4;
-    constexpr std::size_t candidates_per_thread = 100;
-    const auto threads =
-        std::clamp<std::size_t>(candidates.size() / candidates_per_thread, 1, max_threads);
-    const auto share = candidates.size() / threads + 1;
-    std::vector<std::future<std::vector<Sample>>> others;
-    std::span<const GuestDirectory> rest{candidates};
-    for (; rest.size() > share; rest = rest.subspan(share)) {
-      others.push_back(std::async(std::launch::async, [this, part = rest.first(share), sources] {
-        return running_samples(part, sources);
-      }));
+Result<std::shared_ptr<const Names>> Instances::names() {
+  return names_job_.run([this] { return list_names(); });
+}
+
+Result<std::shared_ptr<const Names>> Instances::list_names() {
+  const auto version = host_.guests.version(host_.clock());
+  return list().map([&](const InstanceList& instances) {
+    auto names = std::make_shared<const Names>(*instances);
+    std::shared_ptr<const Names> before;
+    {
+      const std::lock_guard lock{names_mutex_};
+      before = std::exchange(names_, names);
+      names_version_ = version;
     }
-    const auto last = running_samples(rest, sources);
-    std::vector<Sample> samples;
-    samples.reserve(candidates.size());
-    for (auto& part : others) {
-      std::ranges::move(part.get(), std::back_inserter(samples));
+    for (const auto& name : names->ambiguous()) {
+      if (!before->ambiguous().contains(name)) {
+        host_.logger->warn("several instances have the name {}; use their IDs", name);
+      }
     }
-    std::ranges::copy(last, std::back_inserter(samples));
-    return samples;
+    return std::shared_ptr<const Names>{std::move(names)};
   });
 }
 
-Result<std::map<std::string, std::string>> Instances::names() {
-  auto all = list();
-  if (!all) {
-    return tl::unexpected{all.error()};
+/// The ID that a name had in the last list, if that list can still be trusted.
+std::optional<std::string> Instances::known_id(std::string_view name) const {
+  if (SharedJob<int>::Clock::now() >= names_job_.rest_until()) {
+    return std::nullopt;
   }
-  std::ranges::sort(*all, [](const FoundInstance& a, const FoundInstance& b) {
-    return std::tie(a.record->created_at, a.record->id) <
-           std::tie(b.record->created_at, b.record->id);
-  });
-  std::map<std::string, std::string> names;
-  for (const auto& found : *all) {
-    if (is_instance_name(found.record->name)) {
-      names.emplace(found.record->name, found.record->id);
-    }
+  const auto version = host_.guests.version(host_.clock());
+  const std::lock_guard lock{names_mutex_};
+  const auto& unique = names_->unique();
+  const auto found = unique.find(name);
+  if (!version || version != names_version_ || found == unique.end()) {
+    return std::nullopt;
   }
-  const std::unique_lock lock{mutex_};
-  id_by_name_.clear();
-  id_by_name_.insert(names.begin(), names.end());
-  return names;
+  return found->second;
 }
 
 Result<FoundInstance> Instances::find_by_name(std::string_view name) {
   if (!is_instance_name(name)) {
     return failure(ENOENT);
   }
-  std::string known_id;
-  {
-    const std::shared_lock lock{mutex_};
-    if (const auto found = id_by_name_.find(name); found != id_by_name_.end()) {
-      known_id = found->second;
+  if (const auto id = known_id(name)) {
+    if (auto found = find(*id); found && found->record->name == name) {
+      return found;
     }
-  }
-  if (auto found = find(known_id); found && found->record->name == name) {
-    return *std::move(found);
   }
   const auto all = names();
   if (!all) {
     return tl::unexpected{all.error()};
   }
-  const auto named = all->find(std::string{name});
-  if (named == all->end()) {
-    return failure(ENOENT);
-  }
-  return find(named->second);
+  return (*all)->find(name).and_then([&](const std::string& id) { return find(id); });
 }
 
 }  // namespace hypeman::collector

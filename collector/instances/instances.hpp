@@ -1,8 +1,12 @@
 #pragma once
 
+#include <atomic>
+#include <cstddef>
+#include <ctime>
 #include <functional>
-#include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <span>
 #include <string>
@@ -12,47 +16,47 @@
 
 #include "base/result.hpp"
 #include "collector/hypeman/guests.hpp"
+#include "collector/instances/found_instance.hpp"
 #include "collector/instances/host.hpp"
 #include "collector/instances/instance.hpp"
+#include "collector/instances/names.hpp"
 #include "collector/instances/sample.hpp"
-#include "collector/vm_record.hpp"
+#include "collector/instances/shared_job.hpp"
 
 namespace hypeman::collector {
 
-/// An instance, and its record at the time when it was found.
-struct FoundInstance {
-  std::shared_ptr<Instance> instance;
-  std::shared_ptr<const VmRecord> record;
-};
-
 /// The instances of a host. Every call checks the data directory, so a result is never older than
-/// the call. Thread-safe.
+/// the call. Deleted instances are forgotten little by little with every call. Thread-safe.
 class Instances {
  public:
   /// `host` must outlive this object and the instances that it returns.
   explicit Instances(const Host& host) : host_{host} {}
 
   /// ENOENT: there is no such instance. Any other error: its record cannot be read.
-  [[nodiscard]] Result<FoundInstance> find(std::string_view id) {
-    return find({.id = std::string{id}, .is_directory = false});
-  }
+  [[nodiscard]] Result<FoundInstance> find(std::string_view id);
 
-  /// The instance whose link in by-name has this name. ENOENT: there is none. If several instances
-  /// have the same name, the link leads to the one that was created first. To save reading all
-  /// records, a look-up trusts the last answer as long as that instance still has the name. names()
-  /// corrects it.
+  /// The only instance with this name. ENOENT: there is none. ENOTUNIQ: there are several. A name
+  /// that is not known yet needs a list of all instances. Such lists take at most a tenth of one
+  /// CPU, so the call may wait for up to a second. One change is seen up to a second late: another
+  /// instance, which exists already, is renamed to the same name.
   [[nodiscard]] Result<FoundInstance> find_by_name(std::string_view name);
 
-  /// All instances, sorted by ID. An instance whose record cannot be read is left out. It is an
-  /// error only if the data directory cannot be listed.
-  [[nodiscard]] Result<std::vector<FoundInstance>> list();
+  /// All instances. An instance whose record cannot be read is left out. It is an error only if the
+  /// data directory cannot be listed.
+  [[nodiscard]] Result<InstanceList> list();
 
-  /// A sample of each running instance, sorted by ID. If there are many, several threads measure
-  /// them. Errors as for list().
-  [[nodiscard]] Result<std::vector<Sample>> running_samples(Sources sources);
+  /// A sample of each instance that has a process in its record, in the order of the list.
+  [[nodiscard]] static std::vector<Sample> samples(const std::vector<FoundInstance>& instances,
+                                                   Sources sources);
 
-  /// The name of each link in by-name and the ID of its instance. Errors as for list().
-  [[nodiscard]] Result<std::map<std::string, std::string>> names();
+  /// The names of all instances now. Errors as for list().
+  [[nodiscard]] Result<std::shared_ptr<const Names>> names();
+
+  /// Whether a sample of the instance may wait. Reads no file.
+  [[nodiscard]] bool sample_may_wait(std::string_view id) const;
+
+  /// Whether find_by_name() would list all instances. Only a hint.
+  [[nodiscard]] bool needs_list(std::string_view name) const { return !known_id(name); }
 
  private:
   struct StringHash : std::hash<std::string_view> {
@@ -61,15 +65,24 @@ class Instances {
   template <class Value>
   using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
 
-  [[nodiscard]] Result<FoundInstance> find(const GuestDirectory& directory);
-  [[nodiscard]] Result<std::vector<GuestDirectory>> candidates() const;
-  [[nodiscard]] std::vector<Sample> running_samples(std::span<const GuestDirectory> candidates,
-                                                    Sources sources);
+  [[nodiscard]] Result<FoundInstance> find(std::string_view id, GuestDirectory::Kind kind);
+  void check_some(std::string_view except);
+  void forget_all_but(std::span<const GuestDirectory> existing);
+  [[nodiscard]] Result<std::shared_ptr<const Names>> list_names();
+  [[nodiscard]] std::optional<std::string> known_id(std::string_view name) const;
 
   const Host& host_;
-  mutable std::shared_mutex mutex_;
+
+  mutable std::shared_mutex mutex_;             // guards known_; not held while a file is read
   StringMap<std::shared_ptr<Instance>> known_;  // by ID; some are not valid yet
-  StringMap<std::string> id_by_name_;           // may be out of date; checked before use
+  std::atomic<std::size_t> calls_ = 0;          // of find()
+  std::atomic<std::size_t> next_bucket_ = 0;    // of known_, for check_some()
+
+  static constexpr int names_rest = 9;  // at most a tenth of one CPU
+  SharedJob<Result<std::shared_ptr<const Names>>> names_job_{names_rest};
+  mutable std::mutex names_mutex_;  // guards the members below
+  std::shared_ptr<const Names> names_ = std::make_shared<const Names>();
+  std::optional<Guests::Version> names_version_;  // of guests/; nothing: it has just changed
 };
 
 }  // namespace hypeman::collector

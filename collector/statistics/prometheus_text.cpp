@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "collector/statistics/statistic.hpp"
 #include "collector/statistics/value.hpp"
+#include "collector/vm_record.hpp"
 
 namespace hypeman::collector {
 namespace {
@@ -42,15 +45,42 @@ std::string labels_of(const VmRecord& record) {
   return labels;
 }
 
-/// Slightly larger than the real size.
-std::size_t estimated_size(std::span<const std::string> labels) {
-  constexpr std::size_t headers = 8192;
-  constexpr std::size_t name_and_value = 48;
-  auto size = headers;
-  for (const auto& one : labels) {
-    size += statistics().size() * (one.size() + name_and_value);
+std::size_t max_size(const Value& value) {
+  return std::holds_alternative<double>(value) ? max_number_size : max_integer_size;
+}
+
+/// The largest possible sizes of the text without VMs, and of one VM without its labels.
+struct FixedSizes {
+  std::size_t text = 0;
+  std::size_t vm = 0;
+  std::size_t series = 0;  ///< of one VM
+};
+
+FixedSizes fixed_sizes() {
+  const VmRecord record{.allocated_memory_bytes = 1};
+  const Sample sample{.record = std::make_shared<const VmRecord>(record),
+                      .units = {.ticks_per_second = 1, .page_size = 1}};
+  FixedSizes sizes;
+  std::string headers;
+  for (const auto& statistic : statistics()) {
+    if (const auto& metric = statistic.metric; !metric.name.empty()) {
+      append_header(metric, headers);
+      const auto value = statistic.value(sample).value_or(Value{0.0});
+      sizes.vm += metric.name.size() + max_size(value) + 1;
+      ++sizes.series;
+    }
   }
-  return size;
+  append_header(observed, headers);
+  sizes.text = headers.size() + observed.name.size() + 1 + max_integer_size + 1;
+  return sizes;
+}
+
+/// Appends comment lines: Prometheus's own parsers do not accept spaces at the end of a line.
+void fill_up(std::string& out, std::size_t size) {
+  constexpr std::size_t line = 80;
+  while (out.size() < size) {
+    out.append(std::min(size - out.size(), line) - 1, '#').append("\n");
+  }
 }
 
 }  // namespace
@@ -60,13 +90,25 @@ Sources prometheus_sources() {
       [](const Statistic& statistic) { return !statistic.metric.name.empty(); });
 }
 
-void append_prometheus_text(std::span<const Sample> samples, std::string& out) {
+std::size_t prometheus_text_size(std::span<const FoundInstance> instances) {
+  static const auto fixed = fixed_sizes();
+  auto size = fixed.text;
+  for (const auto& [instance, record] : instances) {
+    if (record->process) {
+      size += fixed.vm + fixed.series * labels_of(*record).size();
+    }
+  }
+  return size;
+}
+
+std::string prometheus_text(std::span<const Sample> samples, std::size_t size) {
   std::vector<std::string> labels;
   labels.reserve(samples.size());
   for (const auto& sample : samples) {
     labels.push_back(labels_of(*sample.record));
   }
-  out.reserve(out.size() + estimated_size(labels));
+  std::string out;
+  out.reserve(size);
   for (const auto& statistic : statistics()) {
     const auto& metric = statistic.metric;
     if (metric.name.empty()) {
@@ -88,6 +130,8 @@ void append_prometheus_text(std::span<const Sample> samples, std::string& out) {
   append_header(observed, out);
   const auto running = std::ranges::count_if(samples, &Sample::running);
   out.append(observed.name).append(" ").append(std::to_string(running)).append("\n");
+  fill_up(out, size);
+  return out;
 }
 
 }  // namespace hypeman::collector

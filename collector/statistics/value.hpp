@@ -11,8 +11,9 @@ namespace hypeman::collector {
 /// The value of a statistic. Text refers to the record of the sample.
 using Value = std::variant<std::uint64_t, double, std::string_view>;
 
-/// append_value() writes no number longer than this. A 64-bit number has up to 20 digits. A
-/// quotient of two such numbers has up to 17 digits after "0." and 19 zeros.
+/// No number that append_value() writes is longer. A 64-bit number has up to 20 digits. A quotient
+/// of two such numbers has up to 17 digits after "0." and 19 zeros.
+inline constexpr std::size_t max_integer_size = 20;
 inline constexpr std::size_t max_number_size = 38;
 
 /// Appends a value as plain text. A fraction becomes the shortest decimal that parses to the same

@@ -1,6 +1,7 @@
 #include "fs/daemon/worker.hpp"
 
 #include <ctime>
+#include <filesystem>
 #include <system_error>
 
 #include <sysexits.h>
@@ -14,6 +15,20 @@
 #include "fs/sandbox/sandbox.hpp"
 
 namespace hypeman::fs {
+namespace {
+
+/// Opens the directory above the data directory, or the nearest one above it that exists. If that
+/// is the root directory, opens the data directory.
+Result<UniqueFd> open_readable(const std::filesystem::path& guests) {
+  const auto data_dir = guests.parent_path();
+  auto parent = data_dir.parent_path();
+  while (!exists(parent)) {
+    parent = parent.parent_path();
+  }
+  return open_directory(parent == parent.root_path() ? data_dir : parent);
+}
+
+}  // namespace
 
 int Worker::run(UniqueFd device, UniqueFd monitor_pipe, ParentConnection parent) {
   if (const auto dropped = drop_privileges(); !dropped) {
@@ -38,15 +53,19 @@ int Worker::run(UniqueFd device, UniqueFd monitor_pipe, ParentConnection parent)
 tl::expected<void, std::string> Worker::drop_privileges() const {
   // syslog(3) needs the time zone. The sandboxed process cannot read the time zone file.
   ::tzset();
+  // The data directory may be replaced, or something may be mounted on it. So the rule is for its
+  // parent. The root directory is no such parent: everything is below it.
+  const auto directory = open_readable(host_.guests.path());
   // "guests" may be a symlink to a directory outside the data directory.
-  const auto guests = collector::open_guests(host_.data_dir.get());
-  Sandbox sandbox{
-      .user = user_,
-      .groups = {},
-      .readable_directories = {host_.data_dir.get(), host_.procfs.root.get(), host_.sys.get()},
-      .log = log_};
-  if (guests) {
-    sandbox.readable_directories.push_back(guests->get());
+  const auto guests = host_.guests.open();
+  Sandbox sandbox{.user = user_,
+                  .groups = {},
+                  .readable_directories = {host_.procfs.root.get(), host_.sys.get()},
+                  .log = log_};
+  for (const auto& opened : {&directory, &guests}) {
+    if (*opened) {
+      sandbox.readable_directories.push_back((*opened)->get());
+    }
   }
   if (const auto group = hidepid_exempt_group("/proc/self/mounts")) {
     sandbox.groups.push_back(*group);
@@ -67,7 +86,7 @@ tl::expected<void, std::string> Worker::check_access() const {
                           "; use hidepid=invisible or a weaker setting: "
                           "mount -o remount,hidepid=invisible /proc"};
   }
-  const auto guests = collector::open_guests(host_.data_dir.get());
+  const auto guests = host_.guests.open();
   if (!guests && guests.error() != std::errc::no_such_file_or_directory) {
     return tl::unexpected{"user " + user_.name +
                           " cannot open guests in the data directory: " + guests.error().message() +

@@ -6,20 +6,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
+#include "fs/tree/open_file.hpp"
 #include "fs/tree/tree.hpp"
 
 namespace hypeman::fs {
 namespace {
 
-// The kernel may cache names for a long time. Each use of a name sends an open, opendir, readlink
-// or getattr request, which checks whether the file still exists.
+// The kernel may cache names for a long time. Each use of a name sends an open, opendir, readlink,
+// getattr or access request, which checks whether the file still exists.
 constexpr double entry_timeout = 86400.0;  // seconds
 
 ServedTree& served(fuse_req_t request) {
@@ -30,8 +31,9 @@ Tree& tree_of(fuse_req_t request) {
   return served(request).tree;
 }
 
-pid_t reader_of(fuse_req_t request) {
-  return fuse_req_ctx(request)->pid;
+Reader reader_of(fuse_req_t request) {
+  const auto* const context = fuse_req_ctx(request);
+  return {.user = context->uid, .thread = context->pid};
 }
 
 /// Runs an operation, which replies if it succeeds. If it fails, this replies with the error.
@@ -52,6 +54,21 @@ void answer(fuse_req_t request, Operation operation) noexcept {
   fuse_reply_err(request, error);
 }
 
+/// Like answer(), but in another thread if the operation may wait.
+template <class Operation>
+void answer(fuse_req_t request, bool may_wait, Operation operation) noexcept {
+  if (!may_wait) {
+    answer(request, std::move(operation));
+    return;
+  }
+  answer(request, [&]() -> Result<void> {
+    if (!served(request).deferred.add([request, operation] { answer(request, operation); })) {
+      return failure(EAGAIN);
+    }
+    return {};
+  });
+}
+
 /// The kernel does not cache attributes, because they change. The exception: if only some users may
 /// read, the kernel checks the permissions of every directory in a path. So it caches the
 /// attributes of directories for one second.
@@ -59,20 +76,28 @@ double attribute_timeout(const Tree& tree, const Attributes& attributes) {
   return S_ISDIR(attributes.st_mode) && !tree.access().everybody() ? 1.0 : 0.0;
 }
 
+void initialize(void* /*served*/, fuse_conn_info* connection) {
+  // One read(2) of an asynchronous reader would become several requests at the same time. Each of
+  // them could be the first, and would then take a sample of its own.
+  connection->want &= ~static_cast<unsigned>(FUSE_CAP_ASYNC_DIO);
+}
+
 void look_up(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  answer(request, [&]() -> Result<void> {
-    auto& tree = tree_of(request);
-    return tree.look_up(parent, name).map([&](const Attributes& attributes) {
-      fuse_entry_param entry{};
-      entry.ino = attributes.st_ino;
-      entry.attr = attributes;
-      entry.attr_timeout = attribute_timeout(tree, attributes);
-      entry.entry_timeout = entry_timeout;
-      if (fuse_reply_entry(request, &entry) != 0) {
-        tree.forget(entry.ino, 1);  // the kernel did not get the reply
-      }
-    });
-  });
+  // The kernel's buffer with the name may be used again before a deferred request is answered.
+  answer(request, tree_of(request).look_up_may_wait(parent, name),
+         [request, parent, name = std::string{name}]() -> Result<void> {
+           auto& tree = tree_of(request);
+           return tree.look_up(parent, name).map([&](const Attributes& attributes) {
+             fuse_entry_param entry{};
+             entry.ino = attributes.st_ino;
+             entry.attr = attributes;
+             entry.attr_timeout = attribute_timeout(tree, attributes);
+             entry.entry_timeout = entry_timeout;
+             if (fuse_reply_entry(request, &entry) != 0) {
+               tree.forget(entry.ino, 1);  // the kernel did not get the reply
+             }
+           });
+         });
 }
 
 void forget(fuse_req_t request, fuse_ino_t inode, std::uint64_t lookups) {
@@ -88,7 +113,7 @@ void forget_multi(fuse_req_t request, std::size_t count, fuse_forget_data* forge
 }
 
 void get_attributes(fuse_req_t request, fuse_ino_t inode, fuse_file_info* /*file*/) {
-  answer(request, [&]() -> Result<void> {
+  answer(request, tree_of(request).attributes_may_wait(inode), [request, inode]() -> Result<void> {
     auto& tree = tree_of(request);
     return tree.attributes(inode, reader_of(request)).map([&](const Attributes& attributes) {
       fuse_reply_attr(request, &attributes, attribute_timeout(tree, attributes));
@@ -96,8 +121,15 @@ void get_attributes(fuse_req_t request, fuse_ino_t inode, fuse_file_info* /*file
   });
 }
 
+/// The kernel asks this for access(2) and chdir(2), which may have found the name in its cache.
+void check_access(fuse_req_t request, fuse_ino_t inode, int /*mask*/) {
+  answer(request, tree_of(request).attributes_may_wait(inode), [request, inode]() -> Result<void> {
+    return tree_of(request).exists(inode).map([&] { fuse_reply_err(request, 0); });
+  });
+}
+
 void read_link(fuse_req_t request, fuse_ino_t inode) {
-  answer(request, [&]() -> Result<void> {
+  answer(request, tree_of(request).content_may_wait(inode), [request, inode]() -> Result<void> {
     return tree_of(request).read_link(inode).map(
         [&](const std::string& target) { fuse_reply_readlink(request, target.c_str()); });
   });
@@ -115,18 +147,21 @@ void reply_open(fuse_req_t request, fuse_file_info* file, HandleTable<Opened>& h
 
 void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
   answer(request, [&]() -> Result<void> {
-    return tree_of(request).open(inode).map([&](std::shared_ptr<OpenFile>&& opened) {
-      file->direct_io = 1;  // each read(2) sends a read request
-      file->noflush = 1;    // there is nothing to flush on close(2)
-      reply_open(request, file, served(request).files, std::move(opened));
-    });
+    return tree_of(request)
+        .open(inode, reader_of(request))
+        .map([&](std::shared_ptr<OpenFile>&& opened) {
+          file->direct_io = 1;  // each read(2) sends a read request
+          file->noflush = 1;    // there is nothing to flush on close(2)
+          reply_open(request, file, served(request).files, std::move(opened));
+        });
   });
 }
 
-void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offset,
+void read(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
           fuse_file_info* file) {
-  answer(request, [&]() -> Result<void> {
-    const auto opened = served(request).files.find(file->fh);
+  const bool may_wait = offset == 0 && tree_of(request).content_may_wait(inode);
+  answer(request, may_wait, [request, size, offset, handle = file->fh]() -> Result<void> {
+    const auto opened = served(request).files.find(handle);
     if (opened == nullptr) {
       return failure(EBADF);
     }
@@ -145,42 +180,50 @@ void release(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
 
 void open_directory(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
   answer(request, [&]() -> Result<void> {
-    return tree_of(request).open_directory(inode).map([&] {
-      reply_open(request, file, served(request).directories, std::make_shared<OpenDirectory>());
-    });
+    return tree_of(request)
+        .open_directory(inode, reader_of(request))
+        .map([&](std::shared_ptr<OpenDirectory>&& opened) {
+          reply_open(request, file, served(request).directories, std::move(opened));
+        });
   });
+}
+
+/// Sends the entries from `first` that fit into `size` bytes.
+void reply_entries(fuse_req_t request, const Listing& listing, std::size_t first,
+                   std::size_t size) {
+  std::vector<char> buffer(size);
+  std::size_t used = 0;
+  for (auto index = first; index < listing.size(); ++index) {
+    const auto entry = listing.at(index);
+    Attributes attributes{};
+    attributes.st_ino = entry.inode;
+    attributes.st_mode = entry.type;
+    const std::string name{entry.name};  // ends with a NUL
+    const auto room = std::span{buffer}.subspan(used);
+    const auto needed = fuse_add_direntry(request, room.data(), room.size(), name.c_str(),
+                                          &attributes, static_cast<off_t>(index + 1));
+    if (needed > room.size()) {
+      break;
+    }
+    used += needed;
+  }
+  fuse_reply_buf(request, buffer.data(), used);
 }
 
 void read_directory(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
                     fuse_file_info* file) {
-  answer(request, [&]() -> Result<void> {
-    const auto directory = served(request).directories.find(file->fh);
+  const bool may_wait = offset == 0 && tree_of(request).content_may_wait(inode);
+  answer(request, may_wait, [request, size, offset, handle = file->fh]() -> Result<void> {
+    const auto directory = served(request).directories.find(handle);
     if (directory == nullptr) {
       return failure(EBADF);
     }
-    const std::lock_guard lock{directory->mutex};
-    if (offset == 0) {
-      auto listed = tree_of(request).list(inode);
-      if (!listed) {
-        return tl::unexpected{listed.error()};
-      }
-      directory->entries = *std::move(listed);
-    }
-    std::vector<char> buffer(size);
-    std::size_t used = 0;
-    for (auto index = static_cast<std::size_t>(offset); index < directory->entries.size();
-         ++index) {
-      const auto& entry = directory->entries[index];
-      const auto room = std::span{buffer}.subspan(used);
-      const auto needed = fuse_add_direntry(request, room.data(), room.size(), entry.name.c_str(),
-                                            &entry.attributes, static_cast<off_t>(index + 1));
-      if (needed > room.size()) {
-        break;
-      }
-      used += needed;
-    }
-    fuse_reply_buf(request, buffer.data(), used);
-    return {};
+    const auto first = static_cast<std::size_t>(offset);
+    return tree_of(request)
+        .list(*directory, first, reader_of(request))
+        .map([&](const std::shared_ptr<const Listing>& listing) {
+          reply_entries(request, *listing, first, size);
+        });
   });
 }
 
@@ -193,6 +236,8 @@ void release_directory(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info*
 
 fuse_lowlevel_ops fuse_operations() {
   fuse_lowlevel_ops operations{};
+  operations.init = initialize;
+  operations.access = check_access;
   operations.lookup = look_up;
   operations.forget = forget;
   operations.forget_multi = forget_multi;

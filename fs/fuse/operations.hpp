@@ -1,27 +1,20 @@
 #pragma once
 
-#include <mutex>
-#include <vector>
-
 #include <fuse_lowlevel.h>
 
+#include "fs/fuse/deferred_requests.hpp"
 #include "fs/fuse/handle_table.hpp"
 #include "fs/tree/open_file.hpp"
 #include "fs/tree/tree.hpp"
 
 namespace hypeman::fs {
 
-/// An open directory. A read at offset 0 makes a new listing; reads at later offsets continue it.
-struct OpenDirectory {
-  std::mutex mutex;
-  std::vector<DirectoryEntry> entries;
-};
-
 /// The tree and its open files and directories. Thread-safe.
 struct ServedTree {
   Tree& tree;
   HandleTable<OpenFile> files;
   HandleTable<OpenDirectory> directories;
+  DeferredRequests deferred;  ///< the last member: its threads use the others
 };
 
 /// The operations of a libfuse session whose user data is a ServedTree*. No other code replies to

@@ -130,7 +130,7 @@ void install_wake_signal_handler() {
 
 tl::expected<void, std::string> run_request_loop(UniqueFd device, int shutdown, Tree& tree) {
   const auto operations = fuse_operations();
-  ServedTree served{.tree = tree, .files = {}, .directories = {}};
+  ServedTree served{.tree = tree, .files = {}, .directories = {}, .deferred = {}};
   const auto session = make_session(std::move(device), operations, served);
   if (session == nullptr) {
     return tl::unexpected{"cannot start the FUSE session: " +

@@ -1,7 +1,6 @@
 #include "fs/tree/stat_cache.hpp"
 
 #include <algorithm>
-#include <cstddef>
 #include <utility>
 
 namespace hypeman::fs {
@@ -9,42 +8,49 @@ namespace {
 
 /// Longer than the time between two calls of a reader on a busy CPU.
 constexpr std::chrono::milliseconds lifetime{20};
-constexpr std::size_t max_readers = 64;
+constexpr std::size_t max_threads = 64;
 
-/// The difference is absolute because the clock may be set back.
-bool is_recent(const Content& content) {
-  return std::chrono::abs(std::chrono::system_clock::now() - content.time) <= lifetime;
+bool is_recent(const StatAnswer& answer) {
+  return StatAnswer::Clock::now() - answer.time <= lifetime;
 }
 
 }  // namespace
 
-void StatCache::keep(pid_t reader, Inode inode, Content content) {
-  if (reader == 0) {
+void StatCache::keep(pid_t thread, Inode inode, StatAnswer answer) {
+  if (thread == 0) {
     return;
   }
   const std::lock_guard lock{mutex_};
   std::erase_if(entries_, [&](const Entry& entry) {
-    return entry.reader == reader || !is_recent(entry.content);
+    return entry.thread == thread || !is_recent(entry.answer);
   });
-  if (entries_.size() == max_readers) {
+  // Several threads that read the whole host share one vector.
+  for (const auto& entry : entries_) {
+    const auto& records = entry.answer.records;
+    if (records != nullptr && answer.records != nullptr && *records == *answer.records) {
+      answer.records = records;
+      break;
+    }
+  }
+  if (entries_.size() == max_threads) {
     entries_.erase(entries_.begin());
   }
-  entries_.push_back({.reader = reader, .inode = inode, .content = std::move(content)});
+  entries_.push_back({.thread = thread, .inode = inode, .answer = std::move(answer)});
 }
 
-std::optional<Content> StatCache::take(pid_t reader, Inode inode) {
+std::optional<StatAnswer> StatCache::take(pid_t thread, Inode inode) {
   const std::lock_guard lock{mutex_};
   const auto found = std::ranges::find_if(
-      entries_, [&](const Entry& entry) { return entry.reader == reader && entry.inode == inode; });
+      entries_, [&](const Entry& entry) { return entry.thread == thread && entry.inode == inode; });
   if (found == entries_.end()) {
     return std::nullopt;
   }
-  auto content = std::move(found->content);
+  auto answer = std::move(found->answer);
   entries_.erase(found);
-  if (!is_recent(content)) {
+  if (!is_recent(answer)) {
     return std::nullopt;
   }
-  return content;
+  return answer;
 }
 
 }  // namespace hypeman::fs

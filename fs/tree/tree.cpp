@@ -44,11 +44,53 @@ bool is_file(const Node& node) {
   return node.row == Row::metrics || node.row >= Row::first_file;
 }
 
-DirectoryEntry entry(std::string name, const Node& node, mode_t type) {
-  DirectoryEntry result{.name = std::move(name), .attributes = {}};
-  result.attributes.st_ino = NodeTable::number_of(node);
-  result.attributes.st_mode = type;
+void add(std::string_view name, const Node& node, mode_t type, Listing& listing) {
+  listing.add(name, NodeTable::number_of(node), type);
+}
+
+/// Measures and renders a file of a VM.
+Result<Content> measure(const collector::FoundInstance& vm, InstanceFile file) {
+  const auto sample = vm.instance->sample(vm.record, file.sources());
+  if (!file.is_in(sample)) {
+    return failure(ENOENT);
+  }
+  Content content{.text = {}, .time = sample.time, .running = sample.running, .record = vm.record};
+  return file.render(sample, content.text).map([&] { return std::move(content); });
+}
+
+// What an open file or directory takes without its content, with a reserve for the containers that
+// hold it.
+constexpr std::size_t open_file_size = 1024;
+
+std::shared_ptr<const Records> records_of(const std::vector<collector::FoundInstance>& instances) {
+  auto records = std::make_shared<Records>();
+  records->reserve(instances.size());
+  for (const auto& one : instances) {
+    records->push_back(one.record);
+  }
+  return records;
+}
+
+/// The instances that still exist of those whose records a stat(2) has seen, with those records.
+std::vector<collector::FoundInstance> with_records(
+    const std::vector<collector::FoundInstance>& instances, const Records& records) {
+  std::vector<collector::FoundInstance> result;
+  result.reserve(records.size());
+  auto now = instances.begin();
+  for (const auto& record : records) {
+    now = std::find_if(now, instances.end(),
+                       [&](const auto& one) { return one.record->id >= record->id; });
+    if (now != instances.end() && now->record->id == record->id) {
+      result.push_back({.instance = now->instance, .record = record});
+    }
+  }
   return result;
+}
+
+std::shared_ptr<const std::string> metrics_text(
+    const std::vector<collector::FoundInstance>& instances, std::size_t size) {
+  const auto samples = collector::Instances::samples(instances, collector::prometheus_sources());
+  return std::make_shared<const std::string>(collector::prometheus_text(samples, size));
 }
 
 }  // namespace
@@ -99,6 +141,32 @@ Result<std::string> Tree::link_target(const Node& node) {
       [](const auto& found) { return "../" + found.record->id; });
 }
 
+bool Tree::look_up_may_wait(Inode directory, std::string_view name) const {
+  return nodes_.find(directory) == Node{.row = Row::by_name} && instances_.needs_list(name);
+}
+
+bool Tree::attributes_may_wait(Inode inode) const {
+  const auto found = nodes_.find(inode);
+  return found && (is_file(*found) || found->row == Row::link) && content_may_wait(inode);
+}
+
+bool Tree::content_may_wait(Inode inode) const {
+  const auto found = nodes_.find(inode);
+  if (!found) {
+    return false;
+  }
+  switch (found->row) {
+    case Row::root:
+    case Row::by_name:
+    case Row::metrics:
+      return true;
+    case Row::link:
+      return instances_.needs_list(found->key);
+    default:
+      return instances_.sample_may_wait(found->key);
+  }
+}
+
 Result<Attributes> Tree::look_up(Inode directory, std::string_view name) {
   const auto found = node(directory).and_then([&](const Node& n) { return child(n, name); });
   if (!found) {
@@ -112,9 +180,13 @@ Result<Attributes> Tree::look_up(Inode directory, std::string_view name) {
   return result;
 }
 
-Result<Attributes> Tree::attributes(Inode inode, pid_t reader) {
+Result<Attributes> Tree::attributes(Inode inode, Reader reader) {
   return node(inode).and_then([&](const Node& n) {
-    return is_file(n) ? measured_attributes(n, inode, reader) : unmeasured_attributes(n, inode);
+    if (const auto file = n.file()) {
+      return file_attributes(n, *file, inode, reader);
+    }
+    return n.row == Row::metrics ? host_file_attributes(inode, reader)
+                                 : unmeasured_attributes(n, inode);
   });
 }
 
@@ -164,47 +236,53 @@ Result<Attributes> Tree::unmeasured_attributes(const Node& node, Inode inode) {
   return attributes;
 }
 
-Result<Attributes> Tree::measured_attributes(const Node& node, Inode inode, pid_t reader) {
-  auto attributes = base_attributes(inode, S_IFREG | access_.file_mode);
-  collector::FoundInstance vm;
-  if (const auto file = node.file()) {
-    auto found = owner(node, *file);
-    if (!found) {
-      return tl::unexpected{found.error()};
-    }
-    if (const auto size = file->size_by_record(found->record)) {
-      set_size(attributes, *size);
-      return attributes;
-    }
-    vm = *std::move(found);
+Result<Attributes> Tree::file_attributes(const Node& node, InstanceFile file, Inode inode,
+                                         Reader reader) {
+  const auto vm = owner(node, file);
+  if (!vm) {
+    return tl::unexpected{vm.error()};
   }
-  Content content;
-  if (const auto measured = measure(node, vm, content); !measured) {
-    if (measured.error() == std::errc::no_such_file_or_directory) {
-      return tl::unexpected{measured.error()};
-    }
+  auto attributes = base_attributes(inode, S_IFREG | access_.file_mode);
+  StatAnswer answer;
+  if (const auto size = file.size_by_record(vm->record)) {
+    answer.size = *size;
+    answer.content.record = vm->record;
+  } else if (auto content = measure(*vm, file)) {
+    answer.size = content->text.size();
+    attributes.st_mtim = to_timespec(content->time);
+    attributes.st_atim = attributes.st_mtim;
+    answer.content = *std::move(content);
+  } else if (content.error() == std::errc::no_such_file_or_directory) {
+    return tl::unexpected{content.error()};
+  } else {
     return attributes;  // size 0; the read fails with the reason
   }
-  set_size(attributes, content.text.size());
-  attributes.st_mtim = to_timespec(content.time);
-  attributes.st_atim = attributes.st_mtim;
-  stat_cache_.keep(reader, inode, std::move(content));
+  set_size(attributes, answer.size);
+  stat_cache_.keep(reader.thread, inode, std::move(answer));
   return attributes;
 }
 
-Result<void> Tree::measure(const Node& node, const collector::FoundInstance& vm, Content& content) {
-  content.record = vm.record;
-  if (const auto file = node.file()) {
-    const auto sample = vm.instance->sample(vm.record, file->sources());
-    content.time = sample.time;
-    return file->is_in(sample) ? file->render(sample, content.text) : failure(ENOENT);
-  }
-  content.time = std::chrono::system_clock::now();
-  return instances_.running_samples(collector::prometheus_sources())
-      .map([&](const std::vector<collector::Sample>& samples) {
-        content.text.clear();
-        collector::append_prometheus_text(samples, content.text);
-      });
+Result<Attributes> Tree::host_file_attributes(Inode inode, Reader reader) {
+  return instances_.list().map([&](const collector::InstanceList& instances) {
+    auto attributes = base_attributes(inode, S_IFREG | access_.file_mode);
+    const auto size = collector::prometheus_text_size(*instances);
+    set_size(attributes, size);
+    stat_cache_.keep(reader.thread, inode, {.size = size, .records = records_of(*instances)});
+    return attributes;
+  });
+}
+
+Result<void> Tree::exists(Inode inode) {
+  return node(inode).and_then([&](const Node& n) -> Result<void> {
+    const auto file = n.file();
+    if (!file) {
+      return unmeasured_attributes(n, inode).map([](const auto& /*exists*/) {});
+    }
+    return owner(n, *file).and_then([&](const collector::FoundInstance& vm) -> Result<void> {
+      const auto sample = vm.instance->sample(vm.record, collector::presence_sources());
+      return file->is_in(sample) ? Result<void>{} : failure(ENOENT);
+    });
+  });
 }
 
 Result<std::string> Tree::read_link(Inode inode) {
@@ -213,7 +291,7 @@ Result<std::string> Tree::read_link(Inode inode) {
   });
 }
 
-Result<std::shared_ptr<OpenFile>> Tree::open(Inode inode) {
+Result<std::shared_ptr<OpenFile>> Tree::open(Inode inode, Reader reader) {
   auto opened = node(inode);
   if (!opened) {
     return tl::unexpected{opened.error()};
@@ -229,89 +307,171 @@ Result<std::shared_ptr<OpenFile>> Tree::open(Inode inode) {
     }
     instance = std::move(found->instance);
   }
-  return std::make_shared<OpenFile>(*std::move(opened), inode, std::move(instance));
-}
-
-Result<Slice> Tree::read(OpenFile& file, std::size_t offset, std::size_t size, pid_t reader) {
-  std::unique_lock lock{file.mutex};
-  if (offset == 0 || !file.has_content) {
-    const auto refreshed = refresh(file, reader);
-    file.has_content = refreshed.has_value();
-    if (!refreshed) {
-      return tl::unexpected{refreshed.error()};
-    }
-  }
-  const std::string_view text = file.content.text;
-  return Slice{.lock = std::move(lock), .bytes = text.substr(std::min(offset, text.size()), size)};
-}
-
-Result<void> Tree::refresh(OpenFile& file, pid_t reader) {
-  collector::FoundInstance vm{.instance = file.instance, .record = {}};
-  if (vm.instance != nullptr) {
-    auto record = vm.instance->record();
-    if (!record) {
-      return tl::unexpected{record.error()};
-    }
-    vm.record = *std::move(record);
-  }
-  if (auto measured = measure(file.node, vm, file.content); !measured) {
-    return measured;
-  }
-  // A read returns new content. The exception: a stat(2) has just returned another size for the
-  // same VM with the same record. Then the read returns the content of that stat(2).
-  if (auto told = stat_cache_.take(reader, file.inode);
-      told && told->text.size() != file.content.text.size() &&
-      told->record == file.content.record) {
-    file.content = *std::move(told);
-  }
-  return {};
-}
-
-Result<void> Tree::open_directory(Inode inode) {
-  return node(inode).and_then([&](const Node& n) -> Result<void> {
-    if (is_file(n) || n.row == Row::link) {
-      return failure(ENOTDIR);
-    }
-    return unmeasured_attributes(n, inode).map([](const auto& /*exists*/) {});
+  return reader_memory_.take(reader.user, open_file_size).map([&](ReaderMemory::Share&& memory) {
+    return std::make_shared<OpenFile>(*std::move(opened), inode, std::move(instance),
+                                      std::move(memory));
   });
 }
 
-Result<std::vector<DirectoryEntry>> Tree::list(Inode inode) {
-  const auto directory = node(inode);
-  if (!directory) {
-    return tl::unexpected{directory.error()};
+Result<Slice> Tree::read(OpenFile& file, std::size_t offset, std::size_t size, Reader reader) {
+  Text text;
+  if (offset != 0) {
+    const std::lock_guard lock{file.mutex};
+    if (file.text == nullptr && file.end != 0 && offset >= file.end) {
+      return Slice{};
+    }
+    text = file.text;
   }
-  std::vector<DirectoryEntry> entries;
-  entries.push_back(entry(".", *directory, S_IFDIR));
-  entries.push_back(entry("..", Node{.row = Row::root}, S_IFDIR));
-  switch (directory->row) {
+  if (text == nullptr) {
+    auto read = read_new(file, reader);
+    if (!read) {
+      return tl::unexpected{read.error()};
+    }
+    text = *std::move(read);
+    auto memory = reader_memory_.take(reader.user, text->capacity());
+    if (!memory) {
+      return tl::unexpected{memory.error()};
+    }
+    const std::lock_guard lock{file.mutex};
+    file.text = text;
+    file.text_memory = *std::move(memory);
+  }
+  const auto bytes = std::string_view{*text}.substr(std::min(offset, text->size()), size);
+  if (bytes.size() < size) {
+    // The reader has seen the end.
+    const std::lock_guard lock{file.mutex};
+    if (file.text == text) {
+      file.text = nullptr;
+      file.text_memory = {};
+      file.end = text->size();
+    }
+  }
+  return Slice{.text = std::move(text), .bytes = bytes};
+}
+
+Result<Tree::Text> Tree::read_new(const OpenFile& file, Reader reader) {
+  const auto which = file.node.file();
+  return which ? read_instance_file(file, *which, reader) : read_host_file(file, reader);
+}
+
+/// A read returns new content. The exception: a stat(2) has just returned another size to this
+/// thread. Then the read returns the content of that stat(2), unless the new content is shorter and
+/// shows another state of the VM.
+Result<Tree::Text> Tree::read_instance_file(const OpenFile& file, InstanceFile which,
+                                            Reader reader) {
+  const auto record = file.instance->record();
+  if (!record) {
+    return tl::unexpected{record.error()};
+  }
+  auto content = measure({.instance = file.instance, .record = *record}, which);
+  if (!content) {
+    return tl::unexpected{content.error()};
+  }
+  if (auto told = stat_cache_.take(reader.thread, file.inode);
+      told && told->size != content->text.size()) {
+    const bool is_longer = content->text.size() > told->size;
+    const bool is_same_state =
+        told->content.record == content->record && told->content.running == content->running;
+    if (!told->content.text.empty() && (is_longer || is_same_state)) {
+      *content = std::move(told->content);
+    } else if (is_longer) {
+      // The size follows from the record that the stat(2) has seen.
+      content = measure({.instance = file.instance, .record = told->content.record}, which);
+    }
+  }
+  return std::move(content).map(
+      [](Content&& made) { return std::make_shared<const std::string>(std::move(made.text)); });
+}
+
+/// All readers that wait for a sample of the host share the next one. It has the size that stat(2)
+/// shows now. If a stat(2) has just shown another size to this thread, that size counts: a longer
+/// text is not read to its end by readers that trust st_size.
+Result<Tree::Text> Tree::read_host_file(const OpenFile& file, Reader reader) {
+  const auto told = stat_cache_.take(reader.thread, file.inode);
+  auto text = metrics_.run([&] {
+    return instances_.list().map([](const collector::InstanceList& instances) {
+      return metrics_text(*instances, collector::prometheus_text_size(*instances));
+    });
+  });
+  if (!text || !told || (*text)->size() == told->size) {
+    return text;
+  }
+  return instances_.list().map([&](const collector::InstanceList& instances) {
+    return metrics_text(with_records(*instances, *told->records), told->size);
+  });
+}
+
+Result<std::shared_ptr<OpenDirectory>> Tree::open_directory(Inode inode, Reader reader) {
+  return node(inode).and_then([&](const Node& n) -> Result<std::shared_ptr<OpenDirectory>> {
+    if (is_file(n) || n.row == Row::link) {
+      return failure(ENOTDIR);
+    }
+    if (const auto exists = unmeasured_attributes(n, inode); !exists) {
+      return tl::unexpected{exists.error()};
+    }
+    return reader_memory_.take(reader.user, open_file_size).map([&](ReaderMemory::Share&& memory) {
+      return std::make_shared<OpenDirectory>(inode, std::move(memory));
+    });
+  });
+}
+
+Result<std::shared_ptr<const Listing>> Tree::list(OpenDirectory& directory, std::size_t first,
+                                                  Reader reader) {
+  if (first != 0) {
+    const std::lock_guard lock{directory.mutex};
+    if (directory.listing == nullptr) {
+      return std::make_shared<const Listing>();
+    }
+    auto listing = directory.listing;
+    if (first >= listing->size()) {
+      directory.listing = nullptr;
+      directory.listing_memory = {};
+    }
+    return listing;
+  }
+  auto made = node(directory.inode).and_then([&](const Node& n) { return new_listing(n); });
+  if (!made) {
+    return tl::unexpected{made.error()};
+  }
+  const auto listing = std::make_shared<const Listing>(*std::move(made));
+  return reader_memory_.take(reader.user, listing->memory()).map([&](ReaderMemory::Share&& memory) {
+    const std::lock_guard lock{directory.mutex};
+    directory.listing = listing;
+    directory.listing_memory = std::move(memory);
+    return listing;
+  });
+}
+
+Result<Listing> Tree::new_listing(const Node& directory) {
+  Listing listing;
+  add(".", directory, S_IFDIR, listing);
+  add("..", Node{.row = Row::root}, S_IFDIR, listing);
+  switch (directory.row) {
     case Row::root:
-      entries.push_back(entry(std::string{by_name_directory}, Node{.row = Row::by_name}, S_IFDIR));
-      entries.push_back(entry(std::string{metrics_file}, Node{.row = Row::metrics}, S_IFREG));
-      return instances_.list().map([&](const auto& instances) {
-        for (const auto& [instance, record] : instances) {
-          entries.push_back(
-              entry(record->id, Node{.row = Row::instance, .key = record->id}, S_IFDIR));
+      add(by_name_directory, Node{.row = Row::by_name}, S_IFDIR, listing);
+      add(metrics_file, Node{.row = Row::metrics}, S_IFREG, listing);
+      return instances_.list().map([&](const collector::InstanceList& instances) {
+        for (const auto& [instance, record] : *instances) {
+          add(record->id, Node{.row = Row::instance, .key = record->id}, S_IFDIR, listing);
         }
-        return std::move(entries);
+        return std::move(listing);
       });
     case Row::by_name:
       return instances_.names().map([&](const auto& names) {
-        for (const auto& [name, id] : names) {
-          entries.push_back(entry(name, Node{.row = Row::link, .key = name}, S_IFLNK));
+        for (const auto& [name, id] : names->unique()) {
+          add(name, Node{.row = Row::link, .key = name}, S_IFLNK, listing);
         }
-        return std::move(entries);
+        return std::move(listing);
       });
     case Row::instance:
-      return instances_.find(directory->key).map([&](const collector::FoundInstance& found) {
+      return instances_.find(directory.key).map([&](const collector::FoundInstance& found) {
         const auto sample = found.instance->sample(found.record, collector::presence_sources());
         for (std::size_t index = 0; index < InstanceFile::count(); ++index) {
           if (const InstanceFile file{index}; file.is_in(sample)) {
-            entries.push_back(
-                entry(std::string{file.name()}, file_node(directory->key, file), S_IFREG));
+            add(file.name(), file_node(directory.key, file), S_IFREG, listing);
           }
         }
-        return std::move(entries);
+        return std::move(listing);
       });
     default:
       return failure(ENOTDIR);

@@ -8,12 +8,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.hpp"
 #include "collector/instances/instances.hpp"
+#include "collector/instances/shared_job.hpp"
 #include "fs/tree/node.hpp"
 #include "fs/tree/open_file.hpp"
+#include "fs/tree/reader_memory.hpp"
 #include "fs/tree/stat_cache.hpp"
 
 namespace hypeman::fs {
@@ -28,11 +29,6 @@ struct Access {
 
 using Attributes = struct stat;
 
-struct DirectoryEntry {
-  std::string name;
-  Attributes attributes;  ///< holds only st_ino and the type in st_mode
-};
-
 /// The tree as readers see it: path -> node -> content. No result is older than the call. It uses
 /// FUSE node IDs but no FUSE functions. Errors are errno values. Thread-safe.
 class Tree {
@@ -42,26 +38,41 @@ class Tree {
 
   [[nodiscard]] const Access& access() const { return access_; }
 
+  /// Whether the call may wait or take long, so that other readers should not have to wait for it.
+  /// Reads no file.
+  [[nodiscard]] bool look_up_may_wait(Inode directory, std::string_view name) const;
+  [[nodiscard]] bool attributes_may_wait(Inode inode) const;
+  [[nodiscard]] bool content_may_wait(Inode inode) const;  ///< read(), list() and read_link()
+
   /// Finds a name in a directory and adds one look-up; forget() subtracts it. Measures nothing, so
   /// the st_size of a file is only an upper bound.
   [[nodiscard]] Result<Attributes> look_up(Inode directory, std::string_view name);
   void forget(Inode inode, std::uint64_t lookups) { nodes_.release(inode, lookups); }
 
-  /// Attributes with the size of the content that the thread `reader` would read now. Measures only
-  /// if the size depends on the numbers.
-  [[nodiscard]] Result<Attributes> attributes(Inode inode, pid_t reader);
+  /// Attributes with the size of the content that the reader would read now. Measures only if the
+  /// size depends on the numbers.
+  [[nodiscard]] Result<Attributes> attributes(Inode inode, Reader reader);
+
+  /// ENOENT: the file or directory does not exist any more.
+  [[nodiscard]] Result<void> exists(Inode inode);
 
   [[nodiscard]] Result<std::string> read_link(Inode inode);
-  [[nodiscard]] Result<std::shared_ptr<OpenFile>> open(Inode inode);
+
+  /// ENOBUFS, here and below: the reader makes this process hold too much memory.
+  [[nodiscard]] Result<std::shared_ptr<OpenFile>> open(Inode inode, Reader reader);
 
   /// Returns `size` bytes from `offset`, or fewer at the end of the file. A read at offset 0 takes
-  /// a new sample, as in procfs. A read at a later offset continues it.
+  /// a new sample, as in procfs. A read at a later offset continues it until the end was read.
   [[nodiscard]] Result<Slice> read(OpenFile& file, std::size_t offset, std::size_t size,
-                                   pid_t reader);
+                                   Reader reader);
 
-  /// Whether the inode is a directory that exists.
-  [[nodiscard]] Result<void> open_directory(Inode inode);
-  [[nodiscard]] Result<std::vector<DirectoryEntry>> list(Inode inode);
+  /// ENOTDIR: the inode is not a directory.
+  [[nodiscard]] Result<std::shared_ptr<OpenDirectory>> open_directory(Inode inode, Reader reader);
+
+  /// The entries of a directory. If `first` is 0, this is a new listing. Later calls continue it,
+  /// until one has asked for an entry behind the last.
+  [[nodiscard]] Result<std::shared_ptr<const Listing>> list(OpenDirectory& directory,
+                                                            std::size_t first, Reader reader);
 
  private:
   [[nodiscard]] Result<Node> node(Inode inode) const;
@@ -73,18 +84,24 @@ class Tree {
   [[nodiscard]] Attributes base_attributes(Inode inode, mode_t mode) const;
   [[nodiscard]] Attributes directory_attributes(Inode inode) const;
   [[nodiscard]] Result<Attributes> unmeasured_attributes(const Node& node, Inode inode);
-  [[nodiscard]] Result<Attributes> measured_attributes(const Node& node, Inode inode, pid_t reader);
+  [[nodiscard]] Result<Attributes> file_attributes(const Node& node, InstanceFile file, Inode inode,
+                                                   Reader reader);
+  [[nodiscard]] Result<Attributes> host_file_attributes(Inode inode, Reader reader);
 
-  /// Measures and renders a file. `vm` is empty for a file of the whole host.
-  [[nodiscard]] Result<void> measure(const Node& node, const collector::FoundInstance& vm,
-                                     Content& content);
-  [[nodiscard]] Result<void> refresh(OpenFile& file, pid_t reader);
+  using Text = std::shared_ptr<const std::string>;
+  [[nodiscard]] Result<Text> read_new(const OpenFile& file, Reader reader);
+  [[nodiscard]] Result<Text> read_instance_file(const OpenFile& file, InstanceFile which,
+                                                Reader reader);
+  [[nodiscard]] Result<Text> read_host_file(const OpenFile& file, Reader reader);
+  [[nodiscard]] Result<Listing> new_listing(const Node& directory);
 
   collector::Instances& instances_;
   const Access access_;
   const timespec mounted_at_;
   NodeTable nodes_;
   StatCache stat_cache_;
+  ReaderMemory reader_memory_;
+  collector::SharedJob<Result<Text>> metrics_;
 };
 
 }  // namespace hypeman::fs

@@ -29,9 +29,8 @@ TEST(Host, ErrorNamesTheMissingRootAndTheReason) {
   const TemporaryDirectory data;
   const std::string absent = data.path() / "absent";
   const auto expected = absent + ": No such file or directory";
-  for (const auto& roots :
-       {Roots{.data_dir = absent}, Roots{.data_dir = data.path(), .proc = absent},
-        Roots{.data_dir = data.path(), .sys = absent}}) {
+  for (const auto& roots : {Roots{.data_dir = data.path(), .proc = absent},
+                            Roots{.data_dir = data.path(), .sys = absent}}) {
     const auto host = Host::open(roots, nullptr);
     ASSERT_FALSE(host);
     EXPECT_EQ(host.error(), expected);

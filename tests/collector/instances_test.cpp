@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -25,10 +28,7 @@ namespace {
 
 using collector::Instances;
 namespace filesystem = std::filesystem;
-
-constexpr auto early = "2026-01-01T00:00:00Z";
-constexpr auto late = "2026-01-02T00:00:00Z";
-constexpr auto later = "2026-01-03T00:00:00Z";
+using IdsByName = std::map<std::string, std::string, std::less<>>;
 
 class InstancesTest : public ::testing::Test {
  protected:
@@ -36,19 +36,19 @@ class InstancesTest : public ::testing::Test {
   [[nodiscard]] const TestHost& host() const { return host_; }
   [[nodiscard]] Instances& instances() { return instances_; }
 
-  void add(std::string_view id, const std::string& name, const std::string& created_at = early) {
-    data().write({.id = std::string{id}, .name = name, .created_at = created_at});
+  void add(std::string_view id, const std::string& name) {
+    data().write({.id = std::string{id}, .name = name});
   }
   [[nodiscard]] std::vector<std::string> listed() {
     std::vector<std::string> ids;
     const auto all = instances_.list().value();
-    ids.reserve(all.size());
-    for (const auto& found : all) {
+    ids.reserve(all->size());
+    for (const auto& found : *all) {
       ids.push_back(found.record->id);
     }
     return ids;
   }
-  [[nodiscard]] std::map<std::string, std::string> names() { return instances_.names().value(); }
+  [[nodiscard]] IdsByName names() { return instances_.names().value()->unique(); }
   /// The ID of the instance with this name, or the error.
   [[nodiscard]] std::string owner(std::string_view name) {
     const auto found = instances_.find_by_name(name);
@@ -100,7 +100,7 @@ TEST_F(InstancesTest, AreTheSameObjectEachTime) {
   add(first_id, "web");
   const auto first = instances().find(first_id).value().instance;
   EXPECT_EQ(instances().find(first_id).value().instance, first);
-  EXPECT_EQ(instances().list().value().at(0).instance, first);
+  EXPECT_EQ(instances().list().value()->at(0).instance, first);
 }
 
 TEST_F(InstancesTest, InvalidIdsAreNotLookedUp) {
@@ -153,7 +153,7 @@ TEST_F(InstancesTest, BadOnesDoNotHideGoodOnes) {
   filesystem::create_directory(data().guests() / "\xff\n");
 
   EXPECT_EQ(listed(), (Ids{std::string{second_id}, "wildname"}));
-  EXPECT_EQ(names(), (std::map<std::string, std::string>{{"web", std::string{second_id}}}));
+  EXPECT_EQ(names(), (IdsByName{{"web", std::string{second_id}}}));
   EXPECT_EQ(owner("web"), second_id);
   for (const auto* id :
        {"broken", "empty", "nested", "huge", "wrongtype", "absurd", "notitsid", "nofile", "fifo",
@@ -177,7 +177,8 @@ TEST_F(InstancesTest, OneThatBecomesValidIsListed) {
 TEST_F(InstancesTest, PendingDeleteHidesFromEveryLookUp) {
   add(first_id, "web");
   ASSERT_EQ(owner("web"), first_id);
-  data().write({.id = std::string{first_id}, .name = "web", .pending_delete_at = late});
+  data().write(
+      {.id = std::string{first_id}, .name = "web", .pending_delete_at = "2026-01-02T00:00:00Z"});
   EXPECT_EQ(error_of(instances().find(first_id)), ENOENT);
   EXPECT_EQ(owner("web"), "No such file or directory");
   EXPECT_EQ(listed(), Ids{});
@@ -187,7 +188,7 @@ TEST_F(InstancesTest, PendingDeleteHidesFromEveryLookUp) {
 TEST_F(InstancesTest, AreStillListedDuringAFork) {
   add(first_id, "web");
   ASSERT_EQ(listed(), Ids{std::string{first_id}});
-  const auto renamed = data().instance(first_id).string() + ".fork-bak.1767323045123456789";
+  const auto renamed = renamed_by_fork(data().instance(first_id));
   filesystem::rename(data().instance(first_id), renamed);
   EXPECT_EQ(listed(), Ids{std::string{first_id}});
   filesystem::create_directory_symlink(renamed, data().instance(first_id));
@@ -205,8 +206,7 @@ TEST_F(InstancesTest, ANameLeadsToItsInstance) {
   EXPECT_EQ(owner("db"), second_id);
   EXPECT_EQ(owner("we"), "No such file or directory");
   EXPECT_EQ(owner(first_id), "No such file or directory");
-  EXPECT_EQ(names(), (std::map<std::string, std::string>{{"db", std::string{second_id}},
-                                                         {"web", std::string{first_id}}}));
+  EXPECT_EQ(names(), (IdsByName{{"db", std::string{second_id}}, {"web", std::string{first_id}}}));
 }
 
 TEST_F(InstancesTest, ARenameReplacesTheOldNameAtOnce) {
@@ -226,44 +226,60 @@ TEST_F(InstancesTest, ANameCanMoveToAnotherInstance) {
   EXPECT_EQ(owner("old-web"), first_id);
 }
 
-TEST_F(InstancesTest, TheOldestHasTheLinkOfADuplicateName) {
-  add(first_id, "web", later);
-  add(second_id, "web", early);
-  add(third_id, "web", late);
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    EXPECT_EQ(owner("web"), second_id);
-    EXPECT_EQ(names().at("web"), second_id);
-  }
-  data().remove(second_id);
-  EXPECT_EQ(owner("web"), third_id);
-  EXPECT_EQ(names().at("web"), third_id);
-}
-
-TEST_F(InstancesTest, AgeIsComparedAcrossTimeZonesAndFractions) {
-  add(first_id, "web", "2026-01-02T00:30:00+01:00");
-  add(second_id, "web", "2026-01-01T23:29:59.999999999Z");
-  EXPECT_EQ(owner("web"), second_id);
-}
-
-TEST_F(InstancesTest, TheIdDecidesIfTheAgesAreEqual) {
-  add(second_id, "web");
+TEST_F(InstancesTest, ANameOfSeveralLeadsToNoneOfThem) {
   add(first_id, "web");
+  ASSERT_EQ(owner("web"), first_id);
+  add(second_id, "web");
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    EXPECT_EQ(error_of(instances().find_by_name("web")), ENOTUNIQ);
+    EXPECT_TRUE(names().empty());
+  }
+  EXPECT_EQ(host().logged_lines(), 1U) << host().log();
+  EXPECT_NE(host().log().find("name web"), std::string::npos) << host().log();
+  data().remove(second_id);
   EXPECT_EQ(owner("web"), first_id);
+  EXPECT_EQ(names().at("web"), first_id);
 }
 
-TEST_F(InstancesTest, AnUnknownAgeIsTheYoungest) {
-  add(first_id, "web", "yesterday");
-  add(second_id, "web", later);
-  EXPECT_EQ(owner("web"), second_id);
+TEST_F(InstancesTest, ADirectoryLeftOverFromAForkDoesNotKeepADeletedInstance) {
+  add(first_id, "web");
+  ASSERT_EQ(listed(), Ids{std::string{first_id}});
+  const auto hour_ago = std::chrono::system_clock::now() - std::chrono::hours{1};
+  filesystem::rename(data().instance(first_id),
+                     renamed_by_fork(data().instance(first_id), hour_ago));
+  EXPECT_EQ(error_of(instances().find(first_id)), ENOENT);
+  EXPECT_EQ(listed(), Ids{});
 }
 
-TEST_F(InstancesTest, AYoungerOneWithTheNameDoesNotGetTheLink) {
-  add(second_id, "web", early);
-  ASSERT_EQ(owner("web"), second_id);
-  add(first_id, "web", late);
-  EXPECT_EQ(owner("web"), second_id);
-  EXPECT_EQ(names().at("web"), second_id);
-  EXPECT_EQ(owner("web"), second_id);
+TEST_F(InstancesTest, AreFoundInADataDirectoryThatReplacesTheOldOne) {
+  add(first_id, "web");
+  ASSERT_EQ(listed(), Ids{std::string{first_id}});
+  const auto old = data().path().string() + ".old";
+  filesystem::rename(data().path(), old);
+  EXPECT_EQ(listed(), Ids{});
+  EXPECT_EQ(error_of(instances().find(first_id)), ENOENT);
+  filesystem::create_directories(data().guests());
+  add(second_id, "db");
+  EXPECT_EQ(listed(), Ids{std::string{second_id}});
+  filesystem::remove_all(old);
+}
+
+TEST_F(InstancesTest, DeletedOnesAreForgottenWithoutAListing) {
+  std::vector<std::weak_ptr<collector::Instance>> deleted;
+  constexpr int cycles = 500;
+  for (int cycle = 0; cycle < cycles; ++cycle) {
+    const auto id = "vm" + std::to_string(cycle);
+    add(id, "web");
+    deleted.emplace_back(instances().find(id).value().instance);
+    data().remove(id);
+  }
+  EXPECT_LT(std::ranges::count_if(deleted, [](const auto& one) { return !one.expired(); }), 100);
+  // Every other call helps to forget the rest.
+  add(first_id, "web");
+  for (int call = 0; call < 100 * cycles; ++call) {
+    static_cast<void>(instances().find(first_id));
+  }
+  EXPECT_TRUE(std::ranges::all_of(deleted, [](const auto& one) { return one.expired(); }));
 }
 
 TEST_F(InstancesTest, NamesThatHypemanDoesNotAllowGetNoLink) {
@@ -338,7 +354,9 @@ class ManyInstances : public ::testing::Test {
   [[nodiscard]] const FakeProc& proc() const { return proc_; }
   [[nodiscard]] const TestHost& host() const { return host_; }
   [[nodiscard]] std::vector<collector::Sample> samples() {
-    return instances_.running_samples(all_sources).value();
+    auto samples = Instances::samples(*instances_.list().value(), all_sources);
+    std::erase_if(samples, [](const auto& sample) { return !sample.running; });
+    return samples;
   }
 
   static constexpr pid_t first_pid = 100000;

@@ -33,8 +33,7 @@ constexpr std::size_t mebibyte = std::size_t{1} << 20U;
 constexpr std::time_t settled_after = 4;
 
 MetadataFile metadata_file(const TestHost& host) {
-  return {host.host().data_dir.get(), *host.host().logger, host.host().clock,
-          std::string{first_id}};
+  return {host.host().guests, *host.host().logger, host.host().clock, std::string{first_id}};
 }
 
 /// An instance "web" in its own data directory.
@@ -76,8 +75,7 @@ class MetadataFileTest : public ::testing::Test {
   TestHost host_;
   std::time_t clock_offset_ = 0;
   collector::SecondsClock clock_ = [this] { return collector::seconds_now() + clock_offset_; };
-  MetadataFile file_{host_.host().data_dir.get(), *host_.host().logger, clock_,
-                     std::string{first_id}};
+  MetadataFile file_{host_.host().guests, *host_.host().logger, clock_, std::string{first_id}};
 };
 
 TEST_F(MetadataFileTest, ReadsAValidFile) {
@@ -126,7 +124,7 @@ TEST_F(MetadataFileTest, ParsesAnUnchangedFileOnlyOnce) {
 TEST_F(MetadataFileTest, AnUnchangedFileIsShownDuringAForkButNotAfterADeletion) {
   let_file_times_settle();
   ASSERT_EQ(name(), "web");
-  const auto renamed = directory().string() + ".fork-bak.1767323045123456789";
+  const auto renamed = renamed_by_fork(directory());
   filesystem::rename(directory(), renamed);
   EXPECT_EQ(name(), "web");
   filesystem::create_directory_symlink(renamed, directory());
@@ -243,7 +241,7 @@ TEST_F(MetadataFileTest, AFileInsteadOfTheDirectoryIsNotAnInstance) {
 
 TEST_F(MetadataFileTest, TheRenameForAForkIsNotADeletion) {
   ASSERT_EQ(name(), "web");
-  const auto renamed = directory().string() + ".fork-bak.1767323045123456789";
+  const auto renamed = renamed_by_fork(directory());
   filesystem::rename(directory(), renamed);
   EXPECT_EQ(name(), "web");
   filesystem::create_directory_symlink(renamed, directory());
@@ -256,12 +254,12 @@ TEST_F(MetadataFileTest, TheRenameForAForkIsNotADeletion) {
 
 TEST_F(MetadataFileTest, AForkOfALongerIdIsADeletion) {
   ASSERT_EQ(name(), "web");
-  filesystem::rename(directory(), directory().string() + "x.fork-bak.1");
+  filesystem::rename(directory(), renamed_by_fork(directory().string() + "x"));
   EXPECT_EQ(error(), ENOENT);
 }
 
 TEST_F(MetadataFileTest, AForkDoesNotShowAnInstanceThatWasNeverRead) {
-  filesystem::rename(directory(), directory().string() + ".fork-bak.1");
+  filesystem::rename(directory(), renamed_by_fork(directory()));
   EXPECT_EQ(error(), ENOENT);
 }
 

@@ -19,7 +19,6 @@ using collector::parse_metadata;
 using namespace std::chrono_literals;
 
 constexpr std::string_view id = "qilviffnqzck2jrim1x6s2b1";
-constexpr auto unknown_time = collector::VmRecord::CreationTime::max();
 
 constexpr std::string_view old_form = R"({
   "Id": "qilviffnqzck2jrim1x6s2b1",
@@ -68,10 +67,6 @@ std::string with(std::string_view members) {
   return std::string{R"({"Id": "qilviffnqzck2jrim1x6s2b1", )"} + std::string{members} + "}";
 }
 
-auto since_epoch_of(const Metadata& metadata) {
-  return metadata.record.created_at.time_since_epoch();
-}
-
 TEST(Metadata, ReadsTheFormatOfOlderVersions) {
   const auto metadata = parse_metadata(old_form);
   ASSERT_TRUE(metadata) << metadata.error();
@@ -81,7 +76,6 @@ TEST(Metadata, ReadsTheFormatOfOlderVersions) {
   EXPECT_EQ(metadata->record.allocated_vcpus, 2U);
   EXPECT_EQ(metadata->record.tap, "hype-qilviffn");
   EXPECT_FALSE(metadata->pending_delete);
-  EXPECT_EQ(since_epoch_of(*metadata), 1748773230s + 123456us);
   ASSERT_TRUE(metadata->record.process);
   EXPECT_EQ(metadata->record.process->pid, 2077);
   EXPECT_EQ(metadata->record.process->start_time_ticks, 0U);
@@ -98,7 +92,6 @@ TEST(Metadata, ReadsTheFormatOfNewerVersions) {
   EXPECT_EQ(metadata->record.allocated_vcpus, 4U);
   EXPECT_EQ(metadata->record.tap, "");
   EXPECT_FALSE(metadata->pending_delete);
-  EXPECT_EQ(since_epoch_of(*metadata), 1767315845s);
   ASSERT_TRUE(metadata->record.process);
   EXPECT_EQ(metadata->record.process->pid, 4194304);
   EXPECT_EQ(metadata->record.process->start_time_ticks, UINT64_MAX);
@@ -114,14 +107,13 @@ TEST(Metadata, OnlyTheIdIsRequired) {
   EXPECT_EQ(metadata->record.tap, "");
   EXPECT_FALSE(metadata->pending_delete);
   EXPECT_FALSE(metadata->record.process);
-  EXPECT_EQ(metadata->record.created_at, unknown_time);
 }
 
 TEST(Metadata, NullIsTheSameAsAbsent) {
   const auto metadata =
       parse_metadata(with(R"("Name": null, "Size": null, "HotplugSize": null, "Vcpus": null,
               "NetworkEnabled": null, "HypervisorPID": null, "HypervisorStartTime": null,
-              "HypervisorBootID": null, "SocketPath": null, "CreatedAt": null,
+              "HypervisorBootID": null, "SocketPath": null,
               "PendingDeleteAt": null)"));
   ASSERT_TRUE(metadata) << metadata.error();
   EXPECT_EQ(metadata->record.name, "");
@@ -129,7 +121,6 @@ TEST(Metadata, NullIsTheSameAsAbsent) {
   EXPECT_EQ(metadata->record.tap, "");
   EXPECT_FALSE(metadata->pending_delete);
   EXPECT_FALSE(metadata->record.process);
-  EXPECT_EQ(metadata->record.created_at, unknown_time);
 }
 
 TEST(Metadata, WithoutAnIdThereIsNoInstance) {
@@ -185,8 +176,7 @@ TEST(Metadata, KeysAreCaseSensitiveAndWhole) {
 }
 
 TEST(Metadata, AWrongTypeIsRefused) {
-  constexpr std::array texts{"Id",         "Name",      "HypervisorBootID",
-                             "SocketPath", "CreatedAt", "PendingDeleteAt"};
+  constexpr std::array texts{"Id", "Name", "HypervisorBootID", "SocketPath", "PendingDeleteAt"};
   constexpr std::array numbers{"Size", "HotplugSize", "Vcpus", "HypervisorPID",
                                "HypervisorStartTime"};
   const auto refused = [](const std::string& key, const std::string& value) {
@@ -386,40 +376,6 @@ TEST(Metadata, AnErrorIsOneLine) {
   }
 }
 
-TEST(MetadataCreatedAt, IsReadInEveryFormatThatGoWrites) {
-  const std::array<std::pair<const char*, std::chrono::microseconds>, 11> cases{{
-      {"1970-01-01T00:00:00Z", 0s},
-      {"2026-01-02T03:04:05Z", 1767323045s},
-      {"2026-01-02T03:04:05+02:00", 1767315845s},
-      {"2026-01-02T03:04:05-05:30", 1767342845s},
-      {"2026-01-02T03:04:05.5Z", 1767323045s + 500ms},
-      {"2026-01-02T03:04:05.123456789Z", 1767323045s + 123456us},
-      {"2026-01-02T03:04:05.123456-08:00", 1767351845s + 123456us},
-      {"2024-02-29T12:00:00Z", 1709208000s},
-      {"1969-12-31T23:59:59Z", -1s},
-      {"2026-01-02T03:04:05+00:00", 1767323045s},
-      {"2200-01-01T00:00:00Z", 7258118400s},
-  }};
-  for (const auto& [text, since_epoch] : cases) {
-    const auto metadata = parse_metadata(with(R"("CreatedAt": ")" + std::string{text} + "\""));
-    ASSERT_TRUE(metadata) << text;
-    EXPECT_EQ(since_epoch_of(*metadata), since_epoch) << text;
-  }
-}
-
-TEST(MetadataCreatedAt, IsUnknownIfItIsInvalid) {
-  for (const auto* text :
-       {"", "now", "2026", "2026-01-02", "2026-01-02T03:04:05", "2026-01-02 03:04:05Z",
-        "2026-13-02T03:04:05Z", "2026-02-30T03:04:05Z", "2025-02-29T03:04:05Z",
-        "2026-01-02T25:04:05Z", "2026-01-02T03:61:05Z", "2026-01-02T03:04:05Zx",
-        "2026-01-02T03:04:05Z ", "2026-01-02T03:04:05ZZ", "2026-01-02T03:04:05+0x:00", "Z", "1e9",
-        "2026-01-02T03:04:05 UTC"}) {
-    const auto metadata = parse_metadata(with(R"("CreatedAt": ")" + std::string{text} + "\""));
-    ASSERT_TRUE(metadata) << text << ": " << metadata.error();
-    EXPECT_EQ(metadata->record.created_at, unknown_time) << text;
-  }
-}
-
 TEST(MetadataPendingDelete, IsSetByAnyTime) {
   const auto metadata = parse_metadata(with(R"("PendingDeleteAt": "2026-01-02T03:04:05Z")"));
   ASSERT_TRUE(metadata) << metadata.error();
@@ -447,24 +403,6 @@ TEST(MetadataPendingDelete, IsNotSetByNullOrNothing) {
   }
 }
 
-TEST(MetadataCreatedAt, OutsideTheRangeOfNanosecondsDoesNotWrapAround) {
-  const auto created_at = [](const std::string& text) {
-    return parse_metadata(with(R"("CreatedAt": ")" + text + '"')).value().record.created_at;
-  };
-  const auto then = created_at("2026-01-02T03:04:05Z");
-  // Go's zero time must be the oldest or unknown, which is the youngest. It must not be between
-  // other times.
-  for (const auto* text : {"0001-01-01T00:00:00Z", "1600-01-01T00:00:00Z"}) {
-    EXPECT_TRUE(created_at(text) < created_at("1700-01-01T00:00:00Z") ||
-                created_at(text) == unknown_time)
-        << text;
-  }
-  for (const auto* text :
-       {"2300-01-01T00:00:00Z", "2600-01-01T00:00:00Z", "9999-12-31T23:59:59Z"}) {
-    EXPECT_GT(created_at(text), then) << text;
-  }
-}
-
 TEST(Metadata, ANulDoesNotEndTheText) {
   EXPECT_FALSE(parse_metadata(std::string{old_form} + std::string(1, '\0')));
   EXPECT_FALSE(parse_metadata(std::string{old_form} + '\0' + R"(garbage "Id")"));
@@ -474,19 +412,6 @@ TEST(Metadata, ANullAfterAPidRemovesItAsInHypemansDecoder) {
   const auto metadata = parse_metadata(with(R"("HypervisorPID": 5, "HypervisorPID": null)"));
   ASSERT_TRUE(metadata) << metadata.error();
   EXPECT_FALSE(metadata->record.process);
-}
-
-TEST(MetadataCreatedAt, IsUnknownInFormatsThatAreNotRfc3339) {
-  for (const auto* text :
-       {" 2026-01-02T03:04:05Z", "2026-1-2T3:4:5Z", "-2026-01-02T03:04:05Z",
-        "2026-01-02T03:04:05+0200", "2026-01-02T03:04:05+02", "26-01-02T03:04:05Z",
-        "2026-01-02T03:04:05+00:00Z", "2026-01-02T03:04:05+99:99", "2026-01-02T03:04:60Z",
-        "2026-01-02T03:04:05.Z", "2026-01-02T24:00:00Z"}) {
-    const auto metadata = parse_metadata(with(R"("CreatedAt": ")" + std::string{text} + '"'));
-    ASSERT_TRUE(metadata);
-    EXPECT_EQ(metadata->record.created_at, unknown_time)
-        << text << " = " << metadata->record.created_at.time_since_epoch().count();
-  }
 }
 
 }  // namespace

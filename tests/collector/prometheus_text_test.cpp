@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <memory>
 #include <set>
 #include <sstream>
 #include <string>
@@ -13,25 +14,38 @@
 
 #include "base/result.hpp"
 #include "collector/statistics/statistic.hpp"
+#include "collector/vm_record.hpp"
 #include "tests/collector/samples.hpp"
 
 namespace hypeman::tests {
 namespace {
 
-using collector::append_prometheus_text;
 using collector::Sample;
+using collector::VmRecord;
 
-std::string prometheus_text(const std::vector<Sample>& samples) {
-  std::string text;
-  append_prometheus_text(samples, text);
-  return text;
+std::size_t size_for(const std::vector<Sample>& samples) {
+  std::vector<collector::FoundInstance> instances;
+  instances.reserve(samples.size());
+  for (const auto& sample : samples) {
+    auto record = *sample.record;
+    record.process.emplace();
+    instances.push_back({.instance = nullptr, .record = std::make_shared<const VmRecord>(record)});
+  }
+  return collector::prometheus_text_size(instances);
 }
 
+std::string prometheus_text(const std::vector<Sample>& samples) {
+  return collector::prometheus_text(samples, size_for(samples));
+}
+
+/// The lines without the comment lines at the end.
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream{text};
   for (std::string line; std::getline(stream, line);) {
-    lines.push_back(line);
+    if (line.find_first_not_of('#') != std::string::npos) {
+      lines.push_back(line);
+    }
   }
   return lines;
 }
@@ -104,6 +118,21 @@ TEST(PrometheusText, WritesHelpAndTypeOnceForEachFamily) {
 TEST(PrometheusText, EndsWithANewline) {
   EXPECT_TRUE(prometheus_text({}).ends_with("\n"));
   EXPECT_TRUE(prometheus_text({documented_sample()}).ends_with("\n"));
+}
+
+TEST(PrometheusText, HasTheSizeThatFollowsFromTheRecords) {
+  auto largest = documented_sample();
+  largest.stat->user_ticks = UINT64_MAX;
+  largest.statm->resident_pages = UINT64_MAX;
+  largest.tap_rx_bytes = UINT64_MAX;
+  auto unreadable = documented_sample();
+  unreadable.statm = failure(EIO);
+  auto stopped = documented_sample();
+  stopped.running = false;
+  const std::vector<Sample> three{largest, unreadable, stopped};
+  EXPECT_EQ(prometheus_text(three).size(), size_for(three));
+  EXPECT_EQ(prometheus_text({}).size(), size_for({}));
+  EXPECT_EQ(collector::prometheus_text(three, size_for(three) + 1).size(), size_for(three) + 1);
 }
 
 TEST(PrometheusText, ShowsZeroInstances) {

@@ -282,19 +282,62 @@ TEST_F(Freshness, NameFollowsTheMetadata) {
   EXPECT_EQ(list(mount / "by-name"), (std::vector<std::string>{"after"}));
 }
 
-TEST_F(Freshness, OldestInstanceKeepsADuplicateName) {
-  data.write({.id = other_id, .name = "twin", .created_at = "2026-03-01T10:00:00+02:00"});
+TEST_F(Freshness, ANameOfTwoInstancesHasNoLink) {
+  data.write({.id = other_id, .name = "twin"});
   const StatsMount mount{data.path()};
-  const auto owner = [&] { return std::filesystem::read_symlink(mount / "by-name/twin").string(); };
-  EXPECT_EQ(owner(), std::string{"../"} + other_id);
-  data.write({.id = id, .name = "twin", .created_at = "2026-03-01T09:00:00Z"});
-  for (int round = 0; round < 5; ++round) {
-    EXPECT_EQ(owner(), std::string{"../"} + other_id);
-    EXPECT_EQ(list(mount / "by-name"), (std::vector<std::string>{"twin"}));
-  }
+  const auto link = mount / "by-name/twin";
+  EXPECT_EQ(std::filesystem::read_symlink(link), std::string{"../"} + other_id);
+  data.write({.id = id, .name = "twin"});
+  EXPECT_EQ(read_file(link / "instance_id").error, ENOTUNIQ);
+  EXPECT_EQ(list(mount / "by-name"), (std::vector<std::string>{}));
   EXPECT_EQ(mount.value(id, "instance_name"), "twin");
   data.remove(other_id);
-  EXPECT_EQ(owner(), std::string{"../"} + id);
+  EXPECT_EQ(std::filesystem::read_symlink(link), std::string{"../"} + id);
+}
+
+TEST_F(Freshness, AccessAndChdirDoNotFindARemovedInstance) {
+  data.write({.id = id});
+  const StatsMount mount{data.path()};
+  const auto directory = mount / id;
+  const auto file = directory / "instance_name";
+  ASSERT_EQ(::access(file.c_str(), R_OK), 0);
+  ASSERT_EQ(::access(directory.c_str(), X_OK), 0);
+  data.remove(id);
+  EXPECT_EQ(::access(file.c_str(), R_OK), -1);
+  EXPECT_EQ(errno, ENOENT);
+  EXPECT_EQ(::access(directory.c_str(), X_OK), -1);
+  EXPECT_EQ(errno, ENOENT);
+  EXPECT_FALSE(run({"sh", "-c", "cd " + directory.string()}).status.success());
+}
+
+TEST_F(Freshness, ADataDirectoryThatComesLaterIsFound) {
+  const auto later = data.path() / "later";
+  const StatsMount mount{later};
+  EXPECT_EQ(mount.instances(), (std::vector<std::string>{}));
+  data.write({.id = id});
+  std::filesystem::create_directory(later);
+  std::filesystem::rename(data.guests(), later / "guests");
+  EXPECT_EQ(mount.value(id, "instance_name"), "my-web-server");
+}
+
+TEST_F(Freshness, ADataDirectoryThatReplacesAnotherIsFound) {
+  data.write({.id = id});
+  const auto place = data.path() / "place";
+  const auto move_guests_to = [&](const std::filesystem::path& directory) {
+    std::filesystem::create_directory(directory);
+    std::filesystem::rename(data.guests(), directory / "guests");
+    std::filesystem::create_directory(data.guests());
+  };
+  move_guests_to(place);
+  const StatsMount mount{place};
+  ASSERT_EQ(mount.instances(), (std::vector<std::string>{id}));
+
+  std::filesystem::rename(place, data.path() / "old");
+  EXPECT_EQ(mount.instances(), (std::vector<std::string>{}));
+  data.write({.id = other_id, .name = "new"});
+  move_guests_to(place);
+  EXPECT_EQ(mount.instances(), (std::vector<std::string>{other_id}));
+  EXPECT_EQ(mount.value(other_id, "instance_name"), "new");
 }
 
 TEST_F(Freshness, InstancePendingDeletionIsHidden) {
@@ -310,7 +353,7 @@ TEST_F(Freshness, RenameForAForkIsNotADeletion) {
   data.write({.id = id, .vcpus = 5});
   const StatsMount mount{data.path()};
   ASSERT_EQ(mount.value(id, "allocated_vcpus"), "5");
-  const auto backup = data.instance(id).string() + ".fork-bak.1234567890";
+  const auto backup = renamed_by_fork(data.instance(id));
 
   std::filesystem::rename(data.instance(id), backup);
   EXPECT_EQ(mount.value(id, "allocated_vcpus"), "5");

@@ -194,8 +194,7 @@ TEST_F(HostileInput, FileOfAnotherInstance) {
 }
 
 TEST_F(HostileInput, ForkBackupsAreNotInstances) {
-  std::filesystem::copy(data.instance(good_id),
-                        data.instance(good_id).string() + ".fork-bak.1700000000000000000");
+  std::filesystem::copy(data.instance(good_id), renamed_by_fork(data.instance(good_id)));
   expect_only_the_good_one();
 }
 

@@ -1,12 +1,9 @@
 #include <fcntl.h>
-#include <signal.h>  // NOLINT(modernize-deprecated-headers): SIGTERM, with kill()
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <regex>
@@ -19,46 +16,27 @@
 #include "base/unique_fd.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/data_directory.hpp"
-#include "tests/support/eventually.hpp"
 #include "tests/support/instance_id.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
+#include "tests/support/system_call_trace.hpp"
 #include "tests/support/tap.hpp"
-#include "tests/support/temporary_directory.hpp"
 
 namespace hypeman::tests {
 namespace {
 
 const std::string id = own_instance_id('q');
 
-/// Whether a tracer is attached to every thread of the process.
-bool is_traced(pid_t pid) {
-  const auto tasks = list("/proc/" + std::to_string(pid) + "/task");
-  return std::ranges::all_of(tasks, [&](const std::string& task) {
-    std::ifstream status{"/proc/" + std::to_string(pid) + "/task/" + task + "/status"};
-    for (std::string line; std::getline(status, line);) {
-      if (line.starts_with("TracerPid:")) {
-        return line != "TracerPid:\t0";
-      }
-    }
-    return false;
-  });
-}
-
-/// Records the system calls of a process with strace(1), until the destructor runs.
+/// The reads and validations of the daemon, until they are counted.
 class Trace {
  public:
-  explicit Trace(pid_t pid)
-      : strace_{ChildProcess::spawn({"strace", "-f", "-y", "-qq", "-o", path(), "-e",
-                                     "trace=pread64,readlinkat", "-p", std::to_string(pid)})} {
-    EXPECT_TRUE(eventually([&] { return is_traced(pid); }));
-  }
+  explicit Trace(pid_t pid) : trace_{pid, "pread64,readlinkat"} {}
 
-  /// Detaches. Returns how often each kernel file was read, by name.
+  /// How often each kernel file was read, by name.
   std::map<std::string, int> kernel_reads() {
     std::map<std::string, int> reads;
     static const std::regex read_of_file{R"(pread64\(\d+<(/proc/\d+|/sys/.*/statistics)/(\w+)>)"};
-    for (const auto& line : lines()) {
+    for (const auto& line : trace_.lines()) {
       if (std::smatch match; std::regex_search(line, match, read_of_file)) {
         ++reads[match.str(2)];
       }
@@ -68,32 +46,13 @@ class Trace {
 
   /// How often the daemon checked whether the instance's directory still exists.
   int validations() {
-    const auto all = lines();
-    return static_cast<int>(std::ranges::count_if(all, [](const std::string& line) {
+    return static_cast<int>(std::ranges::count_if(trace_.lines(), [](const std::string& line) {
       return line.find("readlinkat(") != std::string::npos;
     }));
   }
 
  private:
-  [[nodiscard]] std::string path() const { return (directory_.path() / "trace").string(); }
-
-  std::vector<std::string> lines() {
-    if (!stopped_) {
-      strace_.send_signal(SIGTERM);
-      EXPECT_TRUE(strace_.wait(std::chrono::seconds{10}));
-      stopped_ = true;
-    }
-    std::vector<std::string> lines;
-    std::ifstream file{path()};
-    for (std::string line; std::getline(file, line);) {
-      lines.push_back(line);
-    }
-    return lines;
-  }
-
-  TemporaryDirectory directory_;
-  ChildProcess strace_;
-  bool stopped_ = false;
+  SystemCallTrace trace_;
 };
 
 /// How many kernel files a read reads. The VM was read once before, so its files are open.
@@ -114,7 +73,7 @@ class KernelReads : public EndToEndTest {
     ASSERT_EQ(mount->read(id, "memory_rss_bytes").error, 0);
   }
 
-  void cat(const std::filesystem::path& path) const {
+  static void cat(const std::filesystem::path& path) {
     ASSERT_TRUE(run({"cat", path.string()}).status.success());
   }
   [[nodiscard]] std::filesystem::path file(std::string_view name) const {

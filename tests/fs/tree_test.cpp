@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +26,7 @@ using fs::Inode;
 using fs::Tree;
 
 constexpr Inode root = 1;
-constexpr pid_t reader = 1234;
+constexpr fs::Reader reader{.user = 1000, .thread = 1234};
 constexpr auto interface = "hype-qilviffn";
 
 /// A tree with one running VM in a fake /proc and /sys, without a mount.
@@ -59,13 +61,14 @@ class TreeTest : public ::testing::Test {
     return inode;
   }
   [[nodiscard]] Inode inode(const std::filesystem::path& path) { return look_up(path).value(); }
-  [[nodiscard]] std::filesystem::path file(std::string_view name) {
+  [[nodiscard]] static std::filesystem::path file(std::string_view name) {
     return std::filesystem::path{first_id} / name;
   }
 
   /// The content of a file, or the error of open or read.
   [[nodiscard]] std::string content(const std::filesystem::path& path) {
-    const auto opened = look_up(path).and_then([&](Inode found) { return tree_.open(found); });
+    const auto opened =
+        look_up(path).and_then([&](Inode found) { return tree_.open(found, reader); });
     if (!opened) {
       return opened.error().message();
     }
@@ -75,11 +78,16 @@ class TreeTest : public ::testing::Test {
 
   [[nodiscard]] std::vector<std::string> listing(Inode directory) {
     std::vector<std::string> names;
-    const auto listed = tree_.list(directory);
-    for (const auto& entry : listed.value()) {
-      names.push_back(entry.name);
+    const auto listed = list(directory).value();
+    for (std::size_t index = 0; index < listed->size(); ++index) {
+      names.emplace_back(listed->at(index).name);
     }
     return names;
+  }
+  [[nodiscard]] Result<std::shared_ptr<const fs::Listing>> list(Inode directory) {
+    return tree_.open_directory(directory, reader).and_then([&](const auto& opened) {
+      return tree_.list(*opened, 0, reader);
+    });
   }
 
   /// Makes every kernel file of the VM unreadable, so that a new sample is an error.
@@ -113,10 +121,11 @@ TEST_F(TreeTest, HasTheDocumentedLayout) {
 
 TEST_F(TreeTest, ListingAndLookUpGiveTheSameNumber) {
   for (const auto& directory : {std::filesystem::path{}, std::filesystem::path{first_id}}) {
-    const auto listed = tree().list(inode(directory)).value();
-    for (const auto& entry : listed) {
+    const auto listed = list(inode(directory)).value();
+    for (std::size_t index = 0; index < listed->size(); ++index) {
+      const auto entry = listed->at(index);
       if (entry.name != "." && entry.name != "..") {
-        EXPECT_EQ(entry.attributes.st_ino, inode(directory / entry.name)) << entry.name;
+        EXPECT_EQ(entry.inode, inode(directory / entry.name)) << entry.name;
       }
     }
   }
@@ -133,8 +142,8 @@ TEST_F(TreeTest, RefusesOtherPaths) {
   EXPECT_EQ(error_of(look_up(file("absent"))), ENOENT);
   EXPECT_EQ(error_of(look_up("by-name/absent")), ENOENT);
   EXPECT_EQ(error_of(look_up(file("cpu_seconds") / "x")), ENOTDIR);
-  EXPECT_EQ(error_of(tree().open(root)), EISDIR);
-  EXPECT_EQ(error_of(tree().open_directory(inode("metrics.prom"))), ENOTDIR);
+  EXPECT_EQ(error_of(tree().open(root, reader)), EISDIR);
+  EXPECT_EQ(error_of(tree().open_directory(inode("metrics.prom"), reader)), ENOTDIR);
 }
 
 TEST_F(TreeTest, ALookUpMeasuresNothing) {
@@ -172,17 +181,17 @@ TEST_F(TreeTest, ReadHasTheSizeThatStatShowed) {
 TEST_F(TreeTest, EveryCallFailsForARemovedVm) {
   const auto directory = inode(first_id);
   const auto value = inode(file("cpu_seconds"));
-  const auto opened = tree().open(value).value();
+  const auto opened = tree().open(value, reader).value();
   host().data().remove(first_id);
   EXPECT_EQ(error_of(tree().attributes(directory, reader)), ENOENT);
   EXPECT_EQ(error_of(tree().attributes(value, reader)), ENOENT);
-  EXPECT_EQ(error_of(tree().open(value)), ENOENT);
-  EXPECT_EQ(error_of(tree().list(directory)), ENOENT);
+  EXPECT_EQ(error_of(tree().open(value, reader)), ENOENT);
+  EXPECT_EQ(error_of(list(directory)), ENOENT);
   EXPECT_EQ(error_of(tree().read(*opened, 0, 100, reader)), ENOENT);
 }
 
 TEST_F(TreeTest, LaterOffsetsContinueTheSample) {
-  const auto opened = tree().open(inode(file("network_rx_bytes"))).value();
+  const auto opened = tree().open(inode(file("network_rx_bytes")), reader).value();
   EXPECT_EQ(tree().read(*opened, 0, 2, reader).value().bytes, "22");
   host().data().remove(first_id);
   EXPECT_EQ(tree().read(*opened, 2, 100, reader).value().bytes, "2\n");

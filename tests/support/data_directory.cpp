@@ -58,7 +58,7 @@ std::string metadata_json(const InstanceRecord& record) {
       {"Vcpus", record.vcpus},
       {"Env", {{"API_TOKEN", secret}, {"Id", "another"}, {"HypervisorPID", "1"}}},
       {"NetworkEnabled", record.network_enabled},
-      {"CreatedAt", record.created_at},
+      {"CreatedAt", "2026-01-02T03:04:05.678901234Z"},
       {"StartedAt", nullptr},
       {"StoppedAt", nullptr},
       {"HypervisorType", "cloud-hypervisor"},
@@ -100,6 +100,13 @@ void DataDirectory::write_in_place(std::string_view id, std::string_view text) c
 
 void DataDirectory::remove(std::string_view id) const {
   std::filesystem::remove_all(instance(id));
+}
+
+std::filesystem::path renamed_by_fork(const std::filesystem::path& directory,
+                                      std::chrono::system_clock::time_point when) {
+  const auto since_epoch =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch());
+  return directory.string() + ".fork-bak." + std::to_string(since_epoch.count());
 }
 
 ChildProcess start_stand_in(const std::string& socket_path, bool busy) {

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -27,7 +28,6 @@ struct InstanceRecord {
   std::optional<std::uint64_t> start_time_ticks;
   std::optional<std::string> boot_id;
   std::string socket_path;
-  std::string created_at = "2026-01-02T03:04:05.678901234Z";
   std::optional<std::string> pending_delete_at = {};
 };
 
@@ -62,6 +62,11 @@ class DataDirectory {
  private:
   TemporaryDirectory directory_;
 };
+
+/// The name that a fork gives an instance's directory for a moment.
+[[nodiscard]] std::filesystem::path renamed_by_fork(
+    const std::filesystem::path& directory,
+    std::chrono::system_clock::time_point when = std::chrono::system_clock::now());
 
 /// Starts a stand-in process with `socket_path` on its command line, like Cloud Hypervisor.
 [[nodiscard]] ChildProcess start_stand_in(const std::string& socket_path, bool busy = false);

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <mutex>
+
+namespace hypeman::fs {
+
+/// Answers requests that may wait or take long in threads of their own, so that other readers do
+/// not wait for them. A thread ends when there is nothing to do. Thread-safe.
+class DeferredRequests {
+ public:
+  static constexpr std::size_t max_threads = 8;
+  static constexpr std::size_t max_waiting = 4096;
+
+  DeferredRequests() = default;
+  DeferredRequests(const DeferredRequests&) = delete;
+  DeferredRequests& operator=(const DeferredRequests&) = delete;
+  DeferredRequests(DeferredRequests&&) = delete;
+  DeferredRequests& operator=(DeferredRequests&&) = delete;
+
+  /// Waits until all requests are answered.
+  ~DeferredRequests();
+
+  /// `request` answers one request and throws nothing. If no thread can be started, it runs in the
+  /// caller's thread. False: too many requests are waiting already, and this one was not taken.
+  [[nodiscard]] bool add(std::function<void()> request);
+
+ private:
+  void answer_all();
+
+  std::mutex mutex_;  // not held while a request is answered
+  std::condition_variable thread_ended_;
+  std::deque<std::function<void()>> waiting_;
+  std::size_t threads_ = 0;
+};
+
+}  // namespace hypeman::fs
