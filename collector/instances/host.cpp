@@ -13,14 +13,23 @@ auto prefix_with(const std::string& root) {
   return [&root](std::error_code error) { return root + ": " + error.message(); };
 }
 
+/// The worker may read below the parent of the data directory (see fs/daemon/worker.cpp). Without
+/// such a directory, the path is more likely to be a mistake.
+bool has_usable_parent(const std::filesystem::path& data_dir) {
+  const auto parent = data_dir.parent_path();
+  return parent != parent.root_path() && open_directory(parent);
+}
+
 }  // namespace
 
 tl::expected<Host, std::string> Host::open(const Roots& roots,
                                            std::shared_ptr<spdlog::logger> logger) {
   // The process changes its working directory later.
-  const auto data_dir = std::filesystem::absolute(roots.data_dir).string();
+  const auto data_dir = std::filesystem::absolute(roots.data_dir);
   if (const auto opened = open_directory(data_dir); !opened) {
-    if (opened.error() != std::errc::no_such_file_or_directory) {
+    const bool may_come =
+        opened.error() == std::errc::no_such_file_or_directory && has_usable_parent(data_dir);
+    if (!may_come) {
       return tl::unexpected{prefix_with(roots.data_dir)(opened.error())};
     }
     logger->warn("{}: there is no such directory yet; instances are shown when it exists",

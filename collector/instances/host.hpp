@@ -31,8 +31,8 @@ struct Host {
   std::unique_ptr<DescriptorCache> descriptors;
   SecondsClock clock = seconds_now;
 
-  /// The error is one line that names the root and the problem. If the data directory does not
-  /// exist yet, this logs a line: Hypeman may be installed later.
+  /// The error is one line that names the root and the problem. If only the last component
+  /// of the data directory's path does not exist, this logs a line: Hypeman may be installed later.
   [[nodiscard]] static tl::expected<Host, std::string> open(const Roots& roots,
                                                             std::shared_ptr<spdlog::logger> logger);
 };

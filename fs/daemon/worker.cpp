@@ -17,14 +17,12 @@
 namespace hypeman::fs {
 namespace {
 
-/// Opens the directory above the data directory, or the nearest one above it that exists. If that
-/// is the root directory, opens the data directory.
+/// Opens the parent of the data directory, because the data directory may be replaced, or something
+/// may be mounted on it. If the parent is the root directory, opens the data directory: everything
+/// is below the root.
 Result<UniqueFd> open_readable(const std::filesystem::path& guests) {
   const auto data_dir = guests.parent_path();
-  auto parent = data_dir.parent_path();
-  while (!exists(parent)) {
-    parent = parent.parent_path();
-  }
+  const auto parent = data_dir.parent_path();
   return open_directory(parent == parent.root_path() ? data_dir : parent);
 }
 
@@ -53,8 +51,6 @@ int Worker::run(UniqueFd device, UniqueFd monitor_pipe, ParentConnection parent)
 tl::expected<void, std::string> Worker::drop_privileges() const {
   // syslog(3) needs the time zone. The sandboxed process cannot read the time zone file.
   ::tzset();
-  // The data directory may be replaced, or something may be mounted on it. So the rule is for its
-  // parent. The root directory is no such parent: everything is below it.
   const auto directory = open_readable(host_.guests.path());
   // "guests" may be a symlink to a directory outside the data directory.
   const auto guests = host_.guests.open();

@@ -1,8 +1,12 @@
 #include "collector/instances/host.hpp"
 
+#include <memory>
+#include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/ostream_sink.h>
 
 #include "tests/support/temporary_directory.hpp"
 
@@ -23,6 +27,20 @@ TEST(Host, OpensWithoutAnyInstance) {
   const TemporaryDirectory data;
   const auto host = Host::open({.data_dir = data.path()}, nullptr);
   EXPECT_TRUE(host) << host.error();
+}
+
+TEST(Host, TheDataDirectoryMayComeLaterIfItsParentExists) {
+  const TemporaryDirectory parent;
+  std::ostringstream log;
+  const auto logger = std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log));
+  const std::string absent = parent.path() / "absent";
+  EXPECT_TRUE(Host::open({.data_dir = absent}, logger));
+  EXPECT_NE(log.str().find(absent), std::string::npos) << log.str();
+  const std::string typing_error = parent.path() / "absent" / "hypeman";
+  const auto host = Host::open({.data_dir = typing_error}, logger);
+  ASSERT_FALSE(host);
+  EXPECT_EQ(host.error(), typing_error + ": No such file or directory");
 }
 
 TEST(Host, ErrorNamesTheMissingRootAndTheReason) {

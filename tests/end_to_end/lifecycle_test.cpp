@@ -224,7 +224,7 @@ TEST_F(Lifecycle, ErrorsAreOneLineWithASysexitsStatus) {
   expect({data.path(), mountpoint.path(), "-o", "mode=0644"}, EX_USAGE);
   expect({data.path(), mountpoint.path(), "-o", "mode=x"}, EX_USAGE);
   expect({data.path(), mountpoint.path(), "-o", "gid=nosuchgroup"}, EX_USAGE);
-  expect({data.path() / "missing", mountpoint.path()}, EX_NOINPUT);
+  expect({data.path() / "missing/deeper", mountpoint.path()}, EX_NOINPUT);
   expect({"/etc/passwd", mountpoint.path()}, EX_NOINPUT);
   expect({data.path(), "/etc/passwd"}, EX_UNAVAILABLE);
   expect({data.path(), "/proc/nowhere"}, EX_UNAVAILABLE);

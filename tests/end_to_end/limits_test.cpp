@@ -191,6 +191,26 @@ TEST_F(Limits, ListingAfterDeletionsReadsTheDirectoryOnce) {
   EXPECT_LT(trace.lines().size(), 10U);
 }
 
+TEST_F(Limits, UnknownNamesDoNotHoldUpReadersOfOneVm) {
+  add_running(1);
+  const StatsMount mount{data.path()};
+  ASSERT_EQ(mount.read(id(0), "cpu_seconds").error, 0);
+  SystemCallTrace slow{mount.worker_pid(), "getdents64", std::chrono::seconds{1}};
+  std::vector<ChildProcess> others;
+  for (int number = 0; number < 8; ++number) {
+    others.push_back(
+        ChildProcess::spawn({"cat", mount / ("by-name/absent-" + std::to_string(number) + "/x")}));
+  }
+  others.push_back(ChildProcess::spawn({"ls", mount.path()}));
+  others.push_back(ChildProcess::spawn({"cat", mount / "metrics.prom"}));
+  for (int round = 0; round < 5; ++round) {
+    EXPECT_EQ(mount.read(id(0), "cpu_seconds").error, 0);
+  }
+  for (auto& other : others) {
+    EXPECT_FALSE(other.wait(std::chrono::milliseconds{0})) << "must still wait for the listing";
+  }
+}
+
 TEST_F(Limits, DeletedInstancesLeaveNoDescriptors) {
   add_running(1);
   const StatsMount mount{data.path()};

@@ -192,13 +192,14 @@ TEST_F(Privileges, MonitorHasOnlyCapSysAdmin) {
 }
 
 TEST_F(Privileges, LandlockRestrictsTheRunningWorker) {
-  const StatsMount mount{data.path()};
+  const auto parent = data.path() / "parent";
+  std::filesystem::create_directories(parent / "data/guests");
+  const StatsMount mount{parent / "data"};
   ASSERT_TRUE(mount.instances().empty());
-  // Only Landlock prevents the worker from reading this.
-  const TemporaryDirectory elsewhere;
-  std::filesystem::remove(data.guests());
-  std::filesystem::create_directory_symlink(elsewhere.path(), data.guests());
+  // Only Landlock prevents the worker from reading this: it is not below the parent.
   data.write({.id = id});
+  std::filesystem::remove(parent / "data/guests");
+  std::filesystem::create_directory_symlink(data.guests(), parent / "data/guests");
   EXPECT_THROW(static_cast<void>(list(mount.path())), std::filesystem::filesystem_error);
   EXPECT_EQ(mount.read(id, "allocated_vcpus").error, EACCES);
 }

@@ -30,9 +30,12 @@ bool is_traced(pid_t pid) {
 
 }  // namespace
 
-SystemCallTrace::SystemCallTrace(pid_t pid, const std::string& calls)
-    : strace_{ChildProcess::spawn({"strace", "-f", "-y", "-qq", "-o", path(), "-e",
-                                   "trace=" + calls, "-p", std::to_string(pid)})} {
+SystemCallTrace::SystemCallTrace(pid_t pid, const std::string& calls,
+                                 std::chrono::microseconds delay)
+    : strace_{ChildProcess::spawn(
+          {"strace", "-f", "-y", "-qq", "-o", path(), "-e", "trace=" + calls, "-e",
+           "inject=" + calls + ":delay_enter=" + std::to_string(delay.count()), "-p",
+           std::to_string(pid)})} {
   EXPECT_TRUE(eventually([&] { return is_traced(pid); }));
 }
 

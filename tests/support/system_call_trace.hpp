@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,8 @@ namespace hypeman::tests {
 /// Records system calls of a process and its threads with strace(1).
 class SystemCallTrace {
  public:
-  /// `calls` are names of system calls, separated by commas.
-  SystemCallTrace(pid_t pid, const std::string& calls);
+  /// `calls` are names of system calls, separated by commas. Each of them takes `delay` longer.
+  SystemCallTrace(pid_t pid, const std::string& calls, std::chrono::microseconds delay = {});
 
   /// Detaches when called first. One line for each call so far, with the paths of descriptors.
   [[nodiscard]] const std::vector<std::string>& lines();
