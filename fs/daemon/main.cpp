@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -24,6 +26,17 @@
 namespace {
 
 using namespace hypeman;  // NOLINT(google-build-using-namespace): the program's own
+
+/// Opens /dev/null for each standard stream that the caller has closed. Otherwise the next files
+/// that the process opens would become standard streams.
+bool open_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) < 0 && ::open("/dev/null", O_RDWR | O_CLOEXEC) != stream) {
+      return false;
+    }
+  }
+  return true;
+}
 
 /// Makes glibc return most freed memory to the kernel. Otherwise each thread would keep as much
 /// memory as the largest file has ever needed. Some free memory is kept: otherwise every read would
@@ -66,7 +79,7 @@ int run(const fs::Options& options, fs::ParentConnection parent) {
                                   .mountpoint = *mountpoint,
                                   .default_permissions = !options.access.everybody()});
   if (!mount) {
-    return fs::fail(::geteuid() == 0 ? EX_OSERR : EX_NOPERM, mount.error());
+    return fs::fail(mount.error().status, mount.error().message);
   }
   const auto log = options.foreground ? fs::LogTarget::standard_error : fs::LogTarget::syslog;
   auto worker =
@@ -92,6 +105,12 @@ int start(const fs::Options& options) {
 }  // namespace
 
 int main(int argc, char* argv[]) {
+  if (!open_standard_streams()) {
+    return EX_OSERR;
+  }
+  // The caller may have ignored SIGCHLD, and children inherit that. Then the kernel would discard
+  // the exit status of a child.
+  std::signal(SIGCHLD, SIG_DFL);
   try {
     const auto parsed = fs::parse_command_line({argv, static_cast<std::size_t>(argc)});
     if (const auto* const exit = std::get_if<fs::Exit>(&parsed)) {
