@@ -80,6 +80,17 @@ int receive(fuse_session* session, RequestBuffer& buffer) {
   return received == -EINTR || received == -ENODEV ? 0 : received;
 }
 
+/// With FUSE_CAP_ASYNC_DIO, the kernel sends the parts of a large asynchronous read with O_DIRECT
+/// at the same time. A later part could be answered before the part at offset 0, which takes a new
+/// sample: the reader would get parts of two samples.
+fuse_lowlevel_ops operations_for_ordered_reads() {
+  auto operations = fuse_operations();
+  operations.init = [](void* /*served*/, fuse_conn_info* connection) {
+    connection->want &= ~static_cast<unsigned>(FUSE_CAP_ASYNC_DIO);
+  };
+  return operations;
+}
+
 /// What the request threads use. Each thread keeps it until it ends, because a thread that hangs in
 /// the kernel is not waited for.
 struct Requests {
@@ -87,7 +98,7 @@ struct Requests {
       : served{.tree = tree, .files = {}, .directories = {}},
         session{make_session(std::move(device), operations, served)} {}
 
-  const fuse_lowlevel_ops operations = fuse_operations();
+  const fuse_lowlevel_ops operations = operations_for_ordered_reads();
   ServedTree served;
   Session session;
   UniqueFd ended{::eventfd(0, EFD_CLOEXEC)};  // readable when a thread has ended
