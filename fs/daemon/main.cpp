@@ -56,7 +56,6 @@ void close_inherited_descriptors() {
 
 /// Mounts, then runs the monitor and the worker process. Returns the exit status in both processes.
 int run(const fs::Options& options, fs::ParentConnection parent) {
-  fs::block_signals();
   raise_descriptor_limit();  // each running instance keeps four descriptors open
   configure_malloc();
 
@@ -75,6 +74,9 @@ int run(const fs::Options& options, fs::ParentConnection parent) {
   if (!mountpoint) {
     return fs::fail(EX_UNAVAILABLE, mountpoint.error());
   }
+  // Until now, a signal ends the process at once, even if the data directory hangs. After this, the
+  // monitor handles the signals: it must unmount.
+  fs::block_signals();
   auto mount = fs::Mount::create({.source = options.data_dir,
                                   .mountpoint = *mountpoint,
                                   .default_permissions = !options.access.everybody()});

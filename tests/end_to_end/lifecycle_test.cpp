@@ -220,6 +220,32 @@ TEST_F(Lifecycle, SigtermEndsTheMonitorIfTheWorkerCannotBeKilled) {
   EXPECT_TRUE(ends(worker)) << "the worker process still runs";
 }
 
+TEST_F(Lifecycle, SigtermEndsAStartThatHangsInTheKernel) {
+  const SilentFileSystem silent{data.guests()};
+  auto daemon = ChildProcess::spawn(
+      {std::string{paths::statsfs}, "-f", data.guests() / "data", mountpoint.path()});
+  silent.await_request();
+  daemon.send_signal(SIGTERM);
+  const auto status = daemon.wait(std::chrono::seconds{10});
+  ASSERT_TRUE(status) << "the daemon did not exit";
+  EXPECT_EQ(status->signal, SIGTERM);
+}
+
+TEST_F(Lifecycle, SigtermEndsAWorkerThatHangsBeforeItDropsItsPrivileges) {
+  std::filesystem::remove(data.guests());
+  std::filesystem::create_directory(data.path() / "hangs");
+  std::filesystem::create_symlink("hangs/guests", data.guests());
+  const SilentFileSystem silent{data.path() / "hangs"};
+  auto daemon =
+      ChildProcess::spawn({std::string{paths::statsfs}, "-f", data.path(), mountpoint.path()});
+  silent.await_request();
+  const auto worker = pidfd_of(worker_of(daemon.pid()));
+  daemon.send_signal(SIGTERM);
+  EXPECT_TRUE(daemon.wait(std::chrono::seconds{10})) << "the daemon did not exit";
+  EXPECT_TRUE(ends(worker)) << "the worker process still runs";
+  EXPECT_FALSE(in_mount_table());
+}
+
 TEST_F(Lifecycle, ABlockedLogDoesNotBlockReadersOrTheEnd) {
   data.write({.id = id});
   const FullPipe log;
