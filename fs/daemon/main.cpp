@@ -1,6 +1,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -30,12 +32,10 @@ using namespace hypeman;  // NOLINT(google-build-using-namespace): the program's
 /// Opens /dev/null for each standard stream that the caller has closed. Otherwise the next files
 /// that the process opens would become standard streams.
 bool open_standard_streams() {
-  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (::fcntl(stream, F_GETFD) < 0 && ::open("/dev/null", O_RDWR | O_CLOEXEC) != stream) {
-      return false;
-    }
-  }
-  return true;
+  constexpr std::array streams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+  return std::ranges::all_of(streams, [](int stream) {
+    return ::fcntl(stream, F_GETFD) >= 0 || ::open("/dev/null", O_RDWR | O_CLOEXEC) == stream;
+  });
 }
 
 /// Makes glibc return most freed memory to the kernel. Otherwise each thread would keep as much

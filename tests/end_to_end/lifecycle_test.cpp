@@ -400,11 +400,12 @@ TEST_F(Lifecycle, AMissingDeviceIsAnErrorOfTheSystem) {
   const TemporaryDirectory programs;
   const auto copy = programs.path() / "hypeman-statsfs";
   std::filesystem::copy(paths::statsfs, copy);
+  const std::string script =
+      "mount -t tmpfs none /dev\n"
+      "exec setpriv --reuid=\"$1\" --clear-groups \"$2\" -f \"$3\" \"$4\"";
   for (const auto* const user : {"0", "65534"}) {
-    const auto refused = run({"unshare", "--mount", "sh", "-ec",
-                              "mount -t tmpfs none /dev\n"
-                              "exec setpriv --reuid=\"$1\" --clear-groups \"$2\" -f \"$3\" \"$4\"",
-                              "sh", user, copy, data.path(), mountpoint.path()});
+    const auto refused = run({"unshare", "--mount", "sh", "-ec", script, "sh", user, copy,
+                              data.path(), mountpoint.path()});
     EXPECT_EQ(refused.status.code, EX_OSERR) << refused.err;
     EXPECT_NE(refused.err.find("modprobe fuse"), std::string::npos) << refused.err;
   }
