@@ -32,9 +32,13 @@ int wait_for_start(pid_t daemon, const UniqueFd& pipe) {
     return EX_OK;
   }
   int status = 0;
-  while (::waitpid(daemon, &status, 0) < 0 && errno == EINTR) {
+  while ((length = ::waitpid(daemon, &status, 0)) < 0 && errno == EINTR) {
   }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+  if (length != daemon || !WIFEXITED(status)) {
+    return EX_SOFTWARE;
+  }
+  // The daemon was stopped before it had started. That is a success only for the daemon.
+  return WEXITSTATUS(status) == EX_OK ? EX_UNAVAILABLE : WEXITSTATUS(status);
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -25,6 +29,15 @@ namespace {
 
 using namespace hypeman;  // NOLINT(google-build-using-namespace): the program's own
 
+/// Opens /dev/null for each standard stream that the caller has closed. Otherwise the next files
+/// that the process opens would become standard streams.
+bool open_standard_streams() {
+  constexpr std::array streams{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+  return std::ranges::all_of(streams, [](int stream) {
+    return ::fcntl(stream, F_GETFD) >= 0 || ::open("/dev/null", O_RDWR | O_CLOEXEC) == stream;
+  });
+}
+
 /// Makes glibc return most freed memory to the kernel. Otherwise each thread would keep as much
 /// memory as the largest file has ever needed. Some free memory is kept: otherwise every read would
 /// need new memory from the kernel, which takes longer than rendering a thousand VMs.
@@ -43,7 +56,6 @@ void close_inherited_descriptors() {
 
 /// Mounts, then runs the monitor and the worker process. Returns the exit status in both processes.
 int run(const fs::Options& options, fs::ParentConnection parent) {
-  fs::block_signals();
   raise_descriptor_limit();  // each running instance keeps four descriptors open
   configure_malloc();
 
@@ -62,11 +74,14 @@ int run(const fs::Options& options, fs::ParentConnection parent) {
   if (!mountpoint) {
     return fs::fail(EX_UNAVAILABLE, mountpoint.error());
   }
+  // Until now, a signal ends the process at once, even if the data directory hangs. After this, the
+  // monitor handles the signals: it must unmount.
+  fs::block_signals();
   auto mount = fs::Mount::create({.source = options.data_dir,
                                   .mountpoint = *mountpoint,
                                   .default_permissions = !options.access.everybody()});
   if (!mount) {
-    return fs::fail(::geteuid() == 0 ? EX_OSERR : EX_NOPERM, mount.error());
+    return fs::fail(mount.error().status, mount.error().message);
   }
   const auto log = options.foreground ? fs::LogTarget::standard_error : fs::LogTarget::syslog;
   auto worker =
@@ -92,6 +107,12 @@ int start(const fs::Options& options) {
 }  // namespace
 
 int main(int argc, char* argv[]) {
+  if (!open_standard_streams()) {
+    return EX_OSERR;
+  }
+  // The caller may have ignored SIGCHLD, and children inherit that. Then the kernel would discard
+  // the exit status of a child.
+  std::signal(SIGCHLD, SIG_DFL);
   try {
     const auto parsed = fs::parse_command_line({argv, static_cast<std::size_t>(argc)});
     if (const auto* const exit = std::get_if<fs::Exit>(&parsed)) {

@@ -1,14 +1,17 @@
 #include "fs/daemon/monitor.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/capability.h>
+#include <sys/signalfd.h>
 #include <sys/types.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <initializer_list>
@@ -19,6 +22,7 @@
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 
+#include "base/logging.hpp"
 #include "base/unique_fd.hpp"
 #include "fs/sandbox/privileges.hpp"
 
@@ -39,20 +43,6 @@ void notify_service_manager(const std::string& state) {
   ::sd_notify(/*unset_environment=*/0, state.c_str());
 }
 
-/// Forks a child that exits with success when the file system at `mountpoint` answers a request.
-/// The monitor does not send the request itself, because it could not handle signals while it waits
-/// for the answer.
-pid_t fork_readiness_probe(const std::string& mountpoint) {
-  const auto child = ::fork();
-  if (child == 0) {
-    // If somebody has already unmounted, the file system that was hidden by the mount answers. Then
-    // the worker ends too.
-    struct statfs status {};
-    ::_exit(::statfs(mountpoint.c_str(), &status) == 0 ? EX_OK : EX_UNAVAILABLE);
-  }
-  return child;
-}
-
 /// Keeps the capabilities that unmounting needs. CAP_DAC_READ_SEARCH is needed only if a directory
 /// above the mountpoint cannot be searched without it.
 tl::expected<void, std::string> keep_unmount_capabilities(const Mount& mount) {
@@ -65,11 +55,17 @@ tl::expected<void, std::string> keep_unmount_capabilities(const Mount& mount) {
 
 class Monitor {
  public:
-  Monitor(Mount mount, UniqueFd worker_pipe, ParentConnection parent,
-          std::shared_ptr<spdlog::logger> logger)
+  /// The ends of the pipes between the two processes.
+  struct Pipes {
+    UniqueFd worker;   // the worker ends when this is closed
+    UniqueFd ready;    // the worker writes a byte when the mount answers
+    UniqueFd signals;  // the signals of this process
+  };
+
+  Monitor(Mount mount, Pipes pipes, ParentConnection parent, std::shared_ptr<spdlog::logger> logger)
       : mountpoint_{mount.mountpoint()},
         mount_{std::move(mount)},
-        worker_pipe_{std::move(worker_pipe)},
+        pipes_{std::move(pipes)},
         parent_{std::move(parent)},
         logger_{std::move(logger)} {}
 
@@ -79,63 +75,104 @@ class Monitor {
     if (const auto kept = keep_unmount_capabilities(mount_); !kept) {
       logger_->warn("{}", kept.error());
     }
-    const auto probe = fork_readiness_probe(mountpoint_);
-    const auto signals = signal_set({SIGINT, SIGTERM, SIGCHLD});
     std::optional<int> worker_status;
     while (!worker_status) {
-      const int signal = ::sigwaitinfo(&signals, nullptr);
-      if (signal == SIGCHLD) {
-        worker_status = reap_children(worker, probe);
-      } else if (signal > 0) {
-        signal_received_ = true;
-        shut_down();
+      std::array<pollfd, 2> events{{{.fd = pipes_.ready.get(), .events = POLLIN, .revents = 0},
+                                    {.fd = pipes_.signals.get(), .events = POLLIN, .revents = 0}}};
+      if (::poll(events.data(), events.size(), milliseconds_left()) == 0) {
+        return give_up(worker);
+      }
+      if (events.front().revents != 0) {
+        receive_readiness();
+      }
+      if (events.back().revents != 0) {
+        worker_status = receive_signal(worker);
       }
     }
+    // The worker has ended by itself, for example because the FUSE connection was closed. After an
+    // abort of the connection, the mount is still there. After an unmount by somebody else, it is
+    // not, and another daemon may already have mounted.
+    const bool aborted = !is_shutting_down() && mount_.is_dead();
+    if (!is_shutting_down() && !aborted) {
+      mount_.forget();
+    }
     shut_down();
-    return exit_status(*worker_status);
+    return exit_status(*worker_status, aborted);
   }
 
  private:
-  /// Reaps the children that have ended. Returns the worker's wait status if it is one of them.
-  std::optional<int> reap_children(pid_t worker, pid_t probe) {
-    std::optional<int> worker_status;
-    int status = 0;
-    for (pid_t child = 0; (child = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-      if (child == worker) {
-        worker_status = status;
-      } else if (child == probe) {
-        status == EX_OK ? notify_ready() : shut_down();
-      }
+  /// How long to wait for the worker. Includes the time in which the worker answers requests.
+  static constexpr std::chrono::seconds worker_timeout{4};
+
+  [[nodiscard]] bool is_shutting_down() const { return deadline_.has_value(); }
+
+  /// The timeout for poll(2).
+  [[nodiscard]] int milliseconds_left() const {
+    if (!deadline_) {
+      return -1;
     }
-    return worker_status;
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - std::chrono::steady_clock::now());
+    return static_cast<int>(std::max(left, std::chrono::milliseconds{0}).count());
   }
 
-  void notify_ready() {
-    ready_ = true;
-    notify_service_manager("READY=1\nSTATUS=Mounted at " + mountpoint_);
-    parent_.notify_started();
+  void receive_readiness() {
+    char byte = 0;
+    if (::read(pipes_.ready.get(), &byte, 1) == 1 && !is_shutting_down()) {
+      ready_ = true;
+      notify_service_manager("READY=1\nSTATUS=Mounted at " + mountpoint_);
+      parent_.notify_started();
+    }
+    pipes_.ready = {};
+  }
+
+  /// Handles a signal. Returns the worker's wait status if it has ended.
+  std::optional<int> receive_signal(pid_t worker) {
+    signalfd_siginfo signal{};
+    if (::read(pipes_.signals.get(), &signal, sizeof signal) != sizeof signal) {
+      return std::nullopt;
+    }
+    if (signal.ssi_signo != SIGCHLD) {
+      signal_received_ = true;
+      shut_down();
+    }
+    int status = 0;
+    return ::waitpid(worker, &status, WNOHANG) == worker ? std::optional{status} : std::nullopt;
   }
 
   /// Unmounts and stops the worker. The worker first answers the requests that it has received.
   void shut_down() {
-    if (worker_pipe_) {
+    if (!is_shutting_down()) {
+      deadline_ = std::chrono::steady_clock::now() + worker_timeout;
       notify_service_manager("STOPPING=1\nSTATUS=Unmounting");
       mount_.unmount();
-      worker_pipe_ = {};
+      pipes_.worker = {};
     }
   }
 
-  [[nodiscard]] int exit_status(int worker_status) const {
+  /// The worker does not end. That happens only if it hangs in a system call.
+  int give_up(pid_t worker) {
+    ::kill(worker, SIGKILL);  // permitted only if the worker runs as the same user
+    return report(mountpoint_ + ": unmounted, but the worker process " + std::to_string(worker) +
+                  " does not end, because a read of it hangs in the kernel; "
+                  "it ends when the read does");
+  }
+
+  /// Reports that the daemon has failed. Returns the exit status.
+  [[nodiscard]] int report(const std::string& message) const {
+    if (!ready_) {
+      return fail(EX_SOFTWARE, message);
+    }
+    logger_->error("{}", message);
+    return EX_SOFTWARE;
+  }
+
+  [[nodiscard]] int exit_status(int worker_status, bool aborted) const {
     if (WIFSIGNALED(worker_status)) {
       const int signal = WTERMSIG(worker_status);
-      const auto message = mountpoint_ + ": unmounted because signal " + std::to_string(signal) +
-                           " (" + ::strsignal(signal) +
-                           ") ended the worker process; start hypeman-statsfs again";
-      if (!ready_) {
-        return fail(EX_SOFTWARE, message);
-      }
-      logger_->error("{}", message);
-      return EX_SOFTWARE;
+      return report(mountpoint_ + ": unmounted because signal " + std::to_string(signal) + " (" +
+                    ::strsignal(signal) +
+                    ") ended the worker process; start hypeman-statsfs again");
     }
     const int status = WEXITSTATUS(worker_status);
     if (status == EX_OK && !ready_ && !signal_received_) {
@@ -143,17 +180,36 @@ class Monitor {
                                       ": the file system does not answer after mounting; "
                                       "start hypeman-statsfs again");
     }
+    if (status == EX_OK && aborted) {
+      return report(mountpoint_ +
+                    ": unmounted because the FUSE connection was aborted; "
+                    "start hypeman-statsfs again");
+    }
     return status;
   }
 
   const std::string mountpoint_;
   Mount mount_;
-  UniqueFd worker_pipe_;  // the worker ends when this is closed
+  Pipes pipes_;
   ParentConnection parent_;
   std::shared_ptr<spdlog::logger> logger_;
   bool ready_ = false;
   bool signal_received_ = false;
+  std::optional<std::chrono::steady_clock::time_point> deadline_;  // set by shut_down()
 };
+
+struct Pipe {
+  UniqueFd read_end;
+  UniqueFd write_end;
+};
+
+std::optional<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return std::nullopt;
+  }
+  return Pipe{.read_end = UniqueFd{ends[0]}, .write_end = UniqueFd{ends[1]}};
+}
 
 int cannot_start_worker() {
   return fail(EX_OSERR, std::string{"cannot start the worker process: "} + ::strerror(errno) +
@@ -169,32 +225,43 @@ void block_signals() {
 
 int run_monitor(Mount mount, std::unique_ptr<Worker> worker, ParentConnection parent,
                 const std::shared_ptr<spdlog::logger>& logger) {
-  const auto child_ended = signal_set({SIGCHLD});
-  ::sigprocmask(SIG_BLOCK, &child_ended, nullptr);
-  // The caller may have ignored SIGCHLD, and children inherit that. Then the kernel would discard
-  // the exit status of the worker.
-  ::signal(SIGCHLD, SIG_DFL);
+  const auto signals = signal_set({SIGINT, SIGTERM, SIGCHLD});
+  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+  UniqueFd signal_fd{::signalfd(-1, &signals, SFD_CLOEXEC)};
 
   // The worker detects the end of the monitor with a pipe. A parent-death signal does not work:
   // the monitor has no permission to send signals to a process of another user.
-  std::array<int, 2> ends{};
-  if (::chdir("/") != 0 || ::pipe2(ends.data(), O_CLOEXEC) != 0) {
+  auto stop = make_pipe();
+  auto ready = make_pipe();
+  if (::chdir("/") != 0 || !signal_fd || !stop || !ready) {
     return cannot_start_worker();
   }
-  UniqueFd read_end{ends[0]};
-  UniqueFd write_end{ends[1]};
   const auto child = ::fork();
   if (child < 0) {
     return cannot_start_worker();
   }
   if (child == 0) {
-    write_end = {};
-    return worker->run(mount.release_device(), std::move(read_end), std::move(parent));
+    signal_fd = {};
+    stop->write_end = {};
+    ready->read_end = {};
+    return worker->run(mount.release_device(), std::move(stop->read_end),
+                       std::move(ready->write_end), std::move(parent));
   }
-  read_end = {};
+  stop->read_end = {};
+  ready->write_end = {};
   worker = {};
   mount.close_device();
-  return Monitor{std::move(mount), std::move(write_end), std::move(parent), logger}.run(child);
+  const auto log = queueing_logger(*logger);
+  const int status = Monitor{std::move(mount),
+                             {.worker = std::move(stop->write_end),
+                              .ready = std::move(ready->read_end),
+                              .signals = std::move(signal_fd)},
+                             std::move(parent),
+                             log}
+                         .run(child);
+  log->flush();
+  // Exit handlers would wait for a thread that hangs in a write to the log.
+  ::_exit(status);
 }
 
 }  // namespace hypeman::fs

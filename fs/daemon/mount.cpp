@@ -14,20 +14,30 @@
 #include <system_error>
 #include <utility>
 
+#include <sysexits.h>
+
 namespace hypeman::fs {
 namespace {
-
-constexpr auto run_as_root = "; only root can mount: run hypeman-statsfs as root";
 
 std::string reason(int error) {
   return std::generic_category().message(error);
 }
 
-/// The ID of the mount that contains `path`. Sends no request to the file system.
+tl::unexpected<MountError> failure(int error, const std::string& what, const std::string& remedy) {
+  const bool forbidden = error == EACCES || error == EPERM;
+  return tl::unexpected{MountError{
+      .status = forbidden ? EX_NOPERM : EX_OSERR,
+      .message = what + ": " + reason(error) +
+                 (forbidden ? "; only root can mount: run hypeman-statsfs as root" : remedy)}};
+}
+
+/// The ID of the mount that contains `path`. Sends no request to the file system. Before Linux 6.8,
+/// the kernel uses the ID again after an unmount.
 std::optional<std::uint64_t> mount_id_of(const std::string& path) {
+  constexpr unsigned statx_mnt_id_unique = 0x4000;  // STATX_MNT_ID_UNIQUE of newer headers
   struct statx status {};
-  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, STATX_MNT_ID,
-              &status) != 0) {
+  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC,
+              STATX_MNT_ID | statx_mnt_id_unique, &status) != 0) {
     return std::nullopt;
   }
   return status.stx_mnt_id;
@@ -72,13 +82,11 @@ tl::expected<std::string, std::string> prepare_mountpoint(const std::string& pat
   return absolute.string();
 }
 
-tl::expected<Mount, std::string> Mount::create(const Options& options) {
+tl::expected<Mount, MountError> Mount::create(const Options& options) {
   UniqueFd device{::open("/dev/fuse", O_RDWR | O_CLOEXEC)};
   if (!device) {
     const int error = errno;
-    return tl::unexpected{
-        "/dev/fuse: " + reason(error) +
-        (error == EACCES ? run_as_root : "; load the kernel module: modprobe fuse")};
+    return failure(error, "/dev/fuse", "; load the kernel module: modprobe fuse");
   }
   auto data =
       "fd=" + std::to_string(device.get()) + ",rootmode=40000,user_id=0,group_id=0,allow_other";
@@ -88,8 +96,7 @@ tl::expected<Mount, std::string> Mount::create(const Options& options) {
   if (::mount(options.source.c_str(), options.mountpoint.c_str(), "fuse.hypeman-statsfs",
               MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME, data.c_str()) != 0) {
     const int error = errno;
-    return tl::unexpected{options.mountpoint + ": cannot mount: " + reason(error) +
-                          (error == EPERM ? run_as_root : "")};
+    return failure(error, options.mountpoint + ": cannot mount", "");
   }
   return Mount{std::move(device), options.mountpoint, mount_id_of(options.mountpoint).value_or(0)};
 }
@@ -106,6 +113,10 @@ UniqueFd Mount::release_device() {
 
 bool Mount::is_reachable() const {
   return mount_id_of(mountpoint_) == mount_id_;
+}
+
+bool Mount::is_dead() const {
+  return mount_id_of(mountpoint_) == mount_id_ && is_stale(mountpoint_);
 }
 
 void Mount::unmount() {

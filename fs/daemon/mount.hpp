@@ -16,6 +16,12 @@ namespace hypeman::fs {
 /// system is mounted there and still served. The error is one line.
 [[nodiscard]] tl::expected<std::string, std::string> prepare_mountpoint(const std::string& path);
 
+/// Why a file system cannot be mounted, in one line, and the exit status for it.
+struct MountError {
+  int status;
+  std::string message;
+};
+
 /// A FUSE file system in the mount table, from mount(2) to umount2(2).
 class Mount {
  public:
@@ -25,8 +31,8 @@ class Mount {
     bool default_permissions;  ///< the kernel checks the modes of the files
   };
 
-  /// Mounts read-only, with nosuid, nodev and noexec. The error is one line.
-  [[nodiscard]] static tl::expected<Mount, std::string> create(const Options& options);
+  /// Mounts read-only, with nosuid, nodev and noexec.
+  [[nodiscard]] static tl::expected<Mount, MountError> create(const Options& options);
 
   Mount(Mount&& other) noexcept;
   Mount& operator=(Mount&&) = delete;
@@ -48,6 +54,12 @@ class Mount {
 
   /// Whether this process may search all directories in the path of the mountpoint.
   [[nodiscard]] bool is_reachable() const;
+
+  /// Whether it is still mounted, but nobody serves it.
+  [[nodiscard]] bool is_dead() const;
+
+  /// Somebody else has unmounted: unmount() does nothing.
+  void forget() { mountpoint_.clear(); }
 
   /// Unmounts, even while readers hold files open. Does nothing if somebody else has unmounted or
   /// has mounted another file system on top.

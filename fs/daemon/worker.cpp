@@ -1,12 +1,16 @@
 #include "fs/daemon/worker.hpp"
 
+#include <unistd.h>
+
 #include <ctime>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include <sysexits.h>
 
 #include "base/file.hpp"
+#include "base/logging.hpp"
 #include "collector/hypeman/guests.hpp"
 #include "collector/instances/instances.hpp"
 #include "collector/kernel/proc_pid_stat.hpp"
@@ -28,24 +32,28 @@ Result<UniqueFd> open_readable(const std::filesystem::path& guests) {
 
 }  // namespace
 
-int Worker::run(UniqueFd device, UniqueFd monitor_pipe, ParentConnection parent) {
+int Worker::run(UniqueFd device, UniqueFd monitor_pipe, UniqueFd ready, ParentConnection parent) {
   if (const auto dropped = drop_privileges(); !dropped) {
     return fail(EX_NOPERM, dropped.error());
   }
   if (const auto checked = check_access(); !checked) {
     return fail(EX_NOINPUT, checked.error());
   }
+  host_.logger = queueing_logger(*host_.logger);
   collector::Instances instances{host_};
   Tree tree{instances, access_};
   // The monitor notifies the parent. If the monitor dies first, the parent waits until all copies
   // of the pipe are closed, so close the worker's copy.
   parent.redirect_standard_streams();
   parent = {};
-  if (const auto ended = run_request_loop(std::move(device), monitor_pipe.get(), tree); !ended) {
+  const auto ended =
+      run_request_loop(std::move(device), monitor_pipe.get(), std::move(ready), tree);
+  if (!ended) {
     host_.logger->error("{}", ended.error());
-    return EX_SOFTWARE;
   }
-  return EX_OK;
+  host_.logger->flush();
+  // Threads that hang in the kernel may still use the objects above, so nothing is destroyed.
+  ::_exit(ended ? EX_OK : EX_SOFTWARE);
 }
 
 tl::expected<void, std::string> Worker::drop_privileges() const {

@@ -22,9 +22,11 @@ class Worker {
       : host_{std::move(host)}, access_{access}, user_{std::move(user)}, log_{log} {}
 
   /// Answers the requests from `device` (/dev/fuse) until the mount is gone, or until the monitor
-  /// closes its end of `monitor_pipe`. Returns the exit status. Failures have been reported by
+  /// closes its end of `monitor_pipe`. Writes a byte to `ready` when the mount answers. Then ends
+  /// the process. Returns an exit status only if it cannot start. Failures have been reported by
   /// then.
-  [[nodiscard]] int run(UniqueFd device, UniqueFd monitor_pipe, ParentConnection parent);
+  [[nodiscard]] int run(UniqueFd device, UniqueFd monitor_pipe, UniqueFd ready,
+                        ParentConnection parent);
 
  private:
   [[nodiscard]] tl::expected<void, std::string> drop_privileges() const;

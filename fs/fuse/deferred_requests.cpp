@@ -6,12 +6,12 @@
 
 namespace hypeman::fs {
 
-DeferredRequests::~DeferredRequests() {
+bool DeferredRequests::wait_until_idle(std::chrono::steady_clock::time_point deadline) {
   std::unique_lock lock{mutex_};
-  thread_ended_.wait(lock, [this] { return threads_ == 0; });
+  return thread_ended_.wait_until(lock, deadline, [this] { return threads_ == 0; });
 }
 
-bool DeferredRequests::add(std::function<void()> request) {
+bool DeferredRequests::add(std::shared_ptr<void> owner, std::function<void()> request) {
   {
     const std::lock_guard lock{mutex_};
     if (waiting_.size() == max_waiting) {
@@ -24,7 +24,7 @@ bool DeferredRequests::add(std::function<void()> request) {
     ++threads_;
   }
   try {
-    std::thread{[this] { answer_all(); }}.detach();
+    std::thread{[this, owner = std::move(owner)] { answer_all(); }}.detach();
   } catch (const std::system_error&) {
     answer_all();
   }
@@ -41,7 +41,6 @@ void DeferredRequests::answer_all() {
     lock.lock();
   }
   --threads_;
-  // With the mutex: the object may be destroyed as soon as it is released.
   thread_ended_.notify_all();
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 
 namespace hypeman::fs {
@@ -21,12 +23,16 @@ class DeferredRequests {
   DeferredRequests(DeferredRequests&&) = delete;
   DeferredRequests& operator=(DeferredRequests&&) = delete;
 
-  /// Waits until all requests are answered.
-  ~DeferredRequests();
+  ~DeferredRequests() = default;
 
   /// `request` answers one request and throws nothing. If no thread can be started, it runs in the
-  /// caller's thread. False: too many requests are waiting already, and this one was not taken.
-  [[nodiscard]] bool add(std::function<void()> request);
+  /// caller's thread. The threads keep `owner`, which owns this object and all that the request
+  /// uses: nobody can wait for a thread that hangs in the kernel. False: too many requests are
+  /// waiting already, and this one was not taken.
+  [[nodiscard]] bool add(std::shared_ptr<void> owner, std::function<void()> request);
+
+  /// False: after the deadline, some requests are still not answered.
+  bool wait_until_idle(std::chrono::steady_clock::time_point deadline);
 
  private:
   void answer_all();

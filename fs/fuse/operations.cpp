@@ -62,7 +62,9 @@ void answer(fuse_req_t request, bool may_wait, Operation operation) noexcept {
     return;
   }
   answer(request, [&]() -> Result<void> {
-    if (!served(request).deferred.add([request, operation] { answer(request, operation); })) {
+    auto& tree = served(request);
+    if (!tree.deferred.add(tree.owner.lock(),
+                           [request, operation] { answer(request, operation); })) {
       return failure(EAGAIN);
     }
     return {};
@@ -77,8 +79,9 @@ double attribute_timeout(const Tree& tree, const Attributes& attributes) {
 }
 
 void initialize(void* /*served*/, fuse_conn_info* connection) {
-  // One read(2) of an asynchronous reader would become several requests at the same time. Each of
-  // them could be the first, and would then take a sample of its own.
+  // With this, the kernel would send the parts of a large asynchronous read with O_DIRECT at the
+  // same time. A later part could be answered before the part at offset 0, which takes a new
+  // sample: the reader would get parts of two samples.
   connection->want &= ~static_cast<unsigned>(FUSE_CAP_ASYNC_DIO);
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include <fuse_lowlevel.h>
 
 #include "fs/fuse/deferred_requests.hpp"
@@ -14,7 +16,8 @@ struct ServedTree {
   Tree& tree;
   HandleTable<OpenFile> files;
   HandleTable<OpenDirectory> directories;
-  DeferredRequests deferred;  ///< the last member: its threads use the others
+  DeferredRequests deferred;
+  std::weak_ptr<void> owner;  ///< of this object and of the session; deferred requests keep it
 };
 
 /// The operations of a libfuse session whose user data is a ServedTree*. No other code replies to

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -29,6 +30,8 @@ namespace {
 // renders a file of the whole host.
 constexpr unsigned thread_count = 2;
 constexpr int wake_signal = SIGUSR1;
+// How long the end of the process waits for the answers to the requests that it has received.
+constexpr std::chrono::seconds answer_timeout{2};
 
 struct DestroySession {
   void operator()(fuse_session* session) const { ::fuse_session_destroy(session); }
@@ -67,12 +70,51 @@ class RequestBuffer {
   fuse_buf buffer_{};
 };
 
-/// The threads that answer the requests of a session.
+/// Receives a request. Returns its size, 0 if the connection is closed or the session has ended, or
+/// a negative errno.
+int receive(fuse_session* session, RequestBuffer& buffer) {
+  int received = -EINTR;
+  while (received == -EINTR && ::fuse_session_exited(session) == 0) {
+    received = ::fuse_session_receive_buf(session, buffer.get());
+  }
+  return received == -EINTR || received == -ENODEV ? 0 : received;
+}
+
+/// What the request threads use. Each thread keeps it until it ends, because a thread that hangs in
+/// the kernel is not waited for.
+struct Requests {
+  Requests(UniqueFd device, Tree& tree)
+      : served{.tree = tree, .files = {}, .directories = {}, .deferred = {}, .owner = {}},
+        session{make_session(std::move(device), operations, served)} {}
+
+  const fuse_lowlevel_ops operations = fuse_operations();
+  ServedTree served;
+  Session session;
+  UniqueFd ended{::eventfd(0, EFD_CLOEXEC)};  // readable when a thread has ended
+  std::atomic<unsigned> running = 0;
+  std::atomic<int> error = 0;  // the errno of the thread that could not receive a request
+};
+
+void answer_requests(Requests& requests) {
+  RequestBuffer buffer;
+  int received = 0;
+  while ((received = receive(requests.session.get(), buffer)) > 0) {
+    ::fuse_session_process_buf(requests.session.get(), buffer.get());
+  }
+  if (received < 0) {
+    requests.error = -received;
+  }
+  ::eventfd_write(requests.ended.get(), 1);
+  --requests.running;
+}
+
+/// The threads that answer the requests.
 class RequestThreads {
  public:
-  explicit RequestThreads(fuse_session* session) : session_{session} {
+  explicit RequestThreads(std::shared_ptr<Requests> requests) : requests_{std::move(requests)} {
     for (unsigned count = 0; count < thread_count; ++count) {
-      threads_.emplace_back([this] { handle_requests(); });
+      ++requests_->running;
+      threads_.emplace_back([requests = requests_] { answer_requests(*requests); });
     }
   }
   RequestThreads(const RequestThreads&) = delete;
@@ -80,43 +122,27 @@ class RequestThreads {
   RequestThreads(RequestThreads&&) = delete;
   RequestThreads& operator=(RequestThreads&&) = delete;
 
-  /// Stops and joins the threads. A signal interrupts a thread that waits for a request. A signal
-  /// that arrives just before the wait has no effect, so this repeats it until the thread has
-  /// ended.
+  /// Waits until the threads have answered what they have received, but not for a thread that
+  /// hangs. A signal interrupts a thread that waits for a request. A signal that arrives just
+  /// before the wait has no effect, so this repeats it.
   ~RequestThreads() {
-    ::fuse_session_exit(session_);
-    while (running_ != 0) {
-      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    const auto deadline = std::chrono::steady_clock::now() + answer_timeout;
+    ::fuse_session_exit(requests_->session.get());
+    while (requests_->running != 0 && std::chrono::steady_clock::now() < deadline) {
       for (auto& thread : threads_) {
         ::pthread_kill(thread.native_handle(), wake_signal);
       }
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    static_cast<void>(requests_->served.deferred.wait_until_idle(deadline));
+    for (auto& thread : threads_) {
+      requests_->running == 0 ? thread.join() : thread.detach();
     }
   }
-
-  /// A descriptor that becomes readable when a thread has ended, for example after an unmount.
-  [[nodiscard]] int ended() const { return ended_.get(); }
 
  private:
-  void handle_requests() {
-    RequestBuffer buffer;
-    while (::fuse_session_exited(session_) == 0) {
-      const int received = ::fuse_session_receive_buf(session_, buffer.get());
-      if (received == -EINTR) {
-        continue;
-      }
-      if (received <= 0) {
-        break;
-      }
-      ::fuse_session_process_buf(session_, buffer.get());
-    }
-    ::eventfd_write(ended_.get(), 1);
-    --running_;
-  }
-
-  fuse_session* session_;
-  UniqueFd ended_{::eventfd(0, EFD_CLOEXEC)};
-  std::atomic<unsigned> running_ = thread_count;
-  std::vector<std::jthread> threads_;
+  std::shared_ptr<Requests> requests_;
+  std::vector<std::thread> threads_;
 };
 
 /// Installs a handler that does nothing, so that wake_signal only interrupts system calls.
@@ -124,24 +150,61 @@ void install_wake_signal_handler() {
   struct sigaction action {};
   action.sa_handler = [](int /*signal*/) {};
   ::sigaction(wake_signal, &action, nullptr);
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, wake_signal);
+  ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+tl::unexpected<std::string> cannot(const std::string& what, int error) {
+  return tl::unexpected{"cannot " + what + ": " + std::generic_category().message(error) +
+                        "; start hypeman-statsfs again"};
+}
+
+/// The first request is FUSE_INIT. The kernel sends the other requests after the answer to it.
+/// Returns as receive() does.
+int answer_first_request(fuse_session* session) {
+  RequestBuffer buffer;
+  const int received = receive(session, buffer);
+  if (received > 0) {
+    ::fuse_session_process_buf(session, buffer.get());
+  }
+  return received;
+}
+
+void wait_for_either(int first, int second) {
+  std::array<pollfd, 2> events{{{.fd = first, .events = POLLIN, .revents = 0},
+                                {.fd = second, .events = POLLIN, .revents = 0}}};
+  while (::poll(events.data(), events.size(), -1) < 0 && errno == EINTR) {
+  }
 }
 
 }  // namespace
 
-tl::expected<void, std::string> run_request_loop(UniqueFd device, int shutdown, Tree& tree) {
-  const auto operations = fuse_operations();
-  ServedTree served{.tree = tree, .files = {}, .directories = {}, .deferred = {}};
-  const auto session = make_session(std::move(device), operations, served);
-  if (session == nullptr) {
-    return tl::unexpected{"cannot start the FUSE session: " +
-                          std::generic_category().message(errno)};
+tl::expected<void, std::string> run_request_loop(UniqueFd device, int shutdown, UniqueFd ready,
+                                                 Tree& tree) {
+  const auto requests = std::make_shared<Requests>(std::move(device), tree);
+  requests->served.owner = requests;
+  if (requests->session == nullptr || !requests->ended) {
+    return cannot("start the FUSE session", errno);
   }
+  const int received = answer_first_request(requests->session.get());
+  if (received <= 0) {
+    return received == 0 ? tl::expected<void, std::string>{}
+                         : cannot("receive requests from /dev/fuse", -received);
+  }
+  // This fails only if the monitor has ended.
+  static_cast<void>(::write(ready.get(), "", 1) == 1);
+  ready = {};
   install_wake_signal_handler();
-
-  const RequestThreads threads{session.get()};
-  std::array<pollfd, 2> events{{{.fd = shutdown, .events = POLLIN, .revents = 0},
-                                {.fd = threads.ended(), .events = POLLIN, .revents = 0}}};
-  while (::poll(events.data(), events.size(), -1) < 0 && errno == EINTR) {
+  try {
+    const RequestThreads threads{requests};
+    wait_for_either(shutdown, requests->ended.get());
+  } catch (const std::system_error& error) {
+    return cannot("start a thread", error.code().value());
+  }
+  if (requests->error != 0) {
+    return cannot("receive requests from /dev/fuse", requests->error);
   }
   return {};
 }

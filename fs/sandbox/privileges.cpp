@@ -64,11 +64,11 @@ tl::expected<void, std::string> forbid_new_privileges() {
                               SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
   tl::expected<void, std::string> done;
   for (cap_value_t capability = 0; capability < ::cap_max_bits(); ++capability) {
-    if (done && ::cap_drop_bound(capability) != 0) {
+    if (::cap_drop_bound(capability) != 0 && done) {
       done = failure("cannot empty the capability bounding set", grant_setpcap);
     }
   }
-  if (done && ::cap_set_secbits(locked) != 0) {
+  if (::cap_set_secbits(locked) != 0 && done) {
     done = failure("cannot lock the securebits", grant_setpcap);
   }
   if (!done && !has_root_user_id()) {

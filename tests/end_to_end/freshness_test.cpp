@@ -1,9 +1,14 @@
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -14,6 +19,7 @@
 
 #include "base/unique_fd.hpp"
 #include "tests/support/data_directory.hpp"
+#include "tests/support/errors.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/instance_id.hpp"
 #include "tests/support/privileges.hpp"
@@ -395,6 +401,73 @@ TEST_F(Freshness, ThousandsOfInstancesAreListed) {
   const StatsMount mount{data.path()};
   EXPECT_EQ(mount.instances(), expected);
   EXPECT_EQ(list(mount / "by-name").size(), 3000U);
+}
+
+/// Reads from offset 0 with one asynchronous request, for which the kernel allows O_DIRECT to send
+/// several requests at the same time.
+class AsynchronousReader {
+ public:
+  explicit AsynchronousReader(const std::filesystem::path& path)
+      : file_{::open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC)} {
+    if (!file_ || ::syscall(SYS_io_setup, 1, &context_) != 0) {
+      throw errno_error("io_setup");
+    }
+  }
+  AsynchronousReader(const AsynchronousReader&) = delete;
+  AsynchronousReader& operator=(const AsynchronousReader&) = delete;
+  AsynchronousReader(AsynchronousReader&&) = delete;
+  AsynchronousReader& operator=(AsynchronousReader&&) = delete;
+  ~AsynchronousReader() { ::syscall(SYS_io_destroy, context_); }
+
+  [[nodiscard]] std::string read() {
+    iocb request{};
+    request.aio_fildes = static_cast<std::uint32_t>(file_.get());
+    request.aio_lio_opcode = IOCB_CMD_PREAD;
+    request.aio_buf = reinterpret_cast<std::uintptr_t>(buffer_.get());
+    request.aio_nbytes = size;
+    iocb* const requests = &request;
+    io_event done{};
+    if (::syscall(SYS_io_submit, context_, 1, &requests) != 1 ||
+        ::syscall(SYS_io_getevents, context_, 1, 1, &done, nullptr) != 1 || done.res < 0) {
+      throw errno_error("read asynchronously");
+    }
+    return {buffer_.get(), static_cast<std::size_t>(done.res)};
+  }
+
+ private:
+  struct Free {
+    // NOLINTNEXTLINE(*-no-malloc,*-owning-memory): aligned_alloc() has allocated it
+    void operator()(char* memory) const { ::free(memory); }
+  };
+  static constexpr std::size_t alignment = 4096;
+  static constexpr std::size_t size = 4 << 20;
+
+  UniqueFd file_;
+  aio_context_t context_ = 0;
+  std::unique_ptr<char, Free> buffer_{static_cast<char*>(std::aligned_alloc(alignment, size))};
+};
+
+TEST_F(Freshness, AsynchronousDirectReadsHaveOneSample) {
+  const auto process = start_stand_in(data.socket(id));
+  const auto write = [&](const std::string& instance, const std::string& name) {
+    auto record = running_record(instance, process.pid(), data.socket(id));
+    record.name = name;
+    data.write(record);
+  };
+  for (int index = 0; index < 300; ++index) {
+    write("instance" + std::to_string(index), "web-" + std::to_string(index));
+  }
+  const StatsMount mount{data.path()};
+  AsynchronousReader reader{mount / "metrics.prom"};
+  for (int round = 0; round < 20; ++round) {
+    // A part of the file that is from the sample before has the old name.
+    write("instance1", "old");
+    ASSERT_NE(reader.read().find("\"old\""), std::string::npos);
+    write("instance1", "new");
+    const auto text = reader.read();
+    EXPECT_EQ(text.find("\"old\""), std::string::npos);
+    EXPECT_TRUE(text.ends_with('\n'));
+  }
 }
 
 TEST_F(Freshness, TreeIsEmptyUntilThereAreGuests) {

@@ -1,12 +1,24 @@
 #include <fcntl.h>
+#include <linux/fuse.h>
+#include <poll.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -15,6 +27,7 @@
 #include "base/unique_fd.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/data_directory.hpp"
+#include "tests/support/errors.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/privileges.hpp"
@@ -25,6 +38,92 @@ namespace hypeman::tests {
 namespace {
 
 constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
+
+/// A FUSE file system that answers no request after FUSE_INIT. A system call on it hangs until this
+/// object is destroyed.
+class SilentFileSystem {
+ public:
+  explicit SilentFileSystem(std::filesystem::path mountpoint) : mountpoint_{std::move(mountpoint)} {
+    const auto options =
+        "rootmode=40000,user_id=0,group_id=0,allow_other,fd=" + std::to_string(device_.get());
+    if (::mount("silent", mountpoint_.c_str(), "fuse", 0, options.c_str()) != 0) {
+      throw errno_error("mount");
+    }
+    take_request();
+    fuse_init_in request{};
+    std::memcpy(&request, request_.data() + sizeof(fuse_in_header), sizeof request);
+    fuse_init_out reply{};
+    reply.major = FUSE_KERNEL_VERSION;
+    reply.minor = request.minor;
+    reply.max_write = 4096;
+    fuse_out_header header{};
+    std::memcpy(&header.unique, request_.data() + offsetof(fuse_in_header, unique),
+                sizeof header.unique);
+    header.len = sizeof header + sizeof reply;
+    const std::array<iovec, 2> parts{{{.iov_base = &header, .iov_len = sizeof header},
+                                      {.iov_base = &reply, .iov_len = sizeof reply}}};
+    if (::writev(device_.get(), parts.data(), parts.size()) < 0) {
+      throw errno_error("answer FUSE_INIT");
+    }
+  }
+  SilentFileSystem(const SilentFileSystem&) = delete;
+  SilentFileSystem& operator=(const SilentFileSystem&) = delete;
+  SilentFileSystem(SilentFileSystem&&) = delete;
+  SilentFileSystem& operator=(SilentFileSystem&&) = delete;
+  ~SilentFileSystem() { ::umount2(mountpoint_.c_str(), MNT_DETACH); }
+
+  /// Waits until a system call hangs. SIGKILL can end it.
+  void await_request() const {
+    pollfd event{.fd = device_.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&event, 1, timeout_ms) != 1) {
+      throw std::runtime_error{"there is no request"};
+    }
+  }
+  /// Takes the request of the system call that hangs. After that, not even SIGKILL can end it.
+  void take_request() {
+    await_request();
+    if (::read(device_.get(), request_.data(), request_.size()) <= 0) {
+      throw errno_error("read a request");
+    }
+  }
+
+ private:
+  static constexpr int timeout_ms = 10'000;
+  std::filesystem::path mountpoint_;
+  UniqueFd device_{::open("/dev/fuse", O_RDWR | O_CLOEXEC)};
+  std::array<char, 65536> request_{};
+};
+
+/// Calls it by number, because glibc 2.36 declares pidfd_open() without C linkage.
+UniqueFd pidfd_of(pid_t process) {
+  return UniqueFd{static_cast<int>(::syscall(SYS_pidfd_open, process, 0))};
+}
+
+/// Waits for the end of a process that need not be a child.
+bool ends(const UniqueFd& pidfd) {
+  constexpr int timeout_ms = 10'000;
+  pollfd event{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&event, 1, timeout_ms) == 1;
+}
+
+/// A named pipe that is full, so that a write to it blocks.
+class FullPipe {
+ public:
+  FullPipe() {
+    if (::mkfifo(path().c_str(), 0600) != 0) {
+      throw errno_error("mkfifo");
+    }
+    pipe_ = UniqueFd{::open(path().c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+    const std::vector<char> page(4096, 'x');
+    while (::write(pipe_.get(), page.data(), page.size()) > 0) {
+    }
+  }
+  [[nodiscard]] std::filesystem::path path() const { return directory_.path() / "pipe"; }
+
+ private:
+  TemporaryDirectory directory_;
+  UniqueFd pipe_;
+};
 
 class Lifecycle : public EndToEndTest {
  protected:
@@ -85,6 +184,111 @@ TEST_F(Lifecycle, SigtermUnmountsWhileReadersHoldFilesOpen) {
   EXPECT_EQ(::pread(file.get(), buffer.data(), buffer.size(), 0), -1);
 }
 
+TEST_F(Lifecycle, SigtermEndsEverythingWhileAReadHangsInTheKernel) {
+  data.write({.id = id});
+  auto daemon = start();
+  const auto worker = pidfd_of(worker_of(daemon.pid()));
+  std::optional<ChildProcess> reader;  // hangs longer than the silent file system
+  const SilentFileSystem silent{data.instance(id)};
+  reader = ChildProcess::spawn({"cat", mountpoint.path() / id / "allocated_vcpus"});
+  silent.await_request();
+
+  daemon.send_signal(SIGTERM);
+  expect_clean_exit(daemon);
+  EXPECT_TRUE(ends(worker)) << "the worker process still runs";
+  EXPECT_TRUE(reader->wait(std::chrono::seconds{10})) << "the reader still waits";
+}
+
+TEST_F(Lifecycle, SigtermEndsTheMonitorIfTheWorkerCannotBeKilled) {
+  data.write({.id = id});
+  auto daemon = start();
+  const auto worker = pidfd_of(worker_of(daemon.pid()));
+  std::optional<ChildProcess> reader;  // hangs longer than the silent file system
+  {
+    SilentFileSystem silent{data.instance(id)};
+    reader = ChildProcess::spawn({"cat", mountpoint.path() / id / "allocated_vcpus"});
+    silent.take_request();
+
+    daemon.send_signal(SIGTERM);
+    const auto status = daemon.wait(std::chrono::seconds{10});
+    ASSERT_TRUE(status) << "the daemon did not exit";
+    EXPECT_EQ(status->code, EX_SOFTWARE);
+    EXPECT_NE(daemon.captured_err().find("does not end"), std::string::npos)
+        << daemon.captured_err();
+    EXPECT_FALSE(in_mount_table());
+  }
+  EXPECT_TRUE(ends(worker)) << "the worker process still runs";
+}
+
+TEST_F(Lifecycle, SigtermEndsAStartThatHangsInTheKernel) {
+  const SilentFileSystem silent{data.guests()};
+  auto daemon = ChildProcess::spawn(
+      {std::string{paths::statsfs}, "-f", data.guests() / "data", mountpoint.path()});
+  silent.await_request();
+  daemon.send_signal(SIGTERM);
+  const auto status = daemon.wait(std::chrono::seconds{10});
+  ASSERT_TRUE(status) << "the daemon did not exit";
+  EXPECT_EQ(status->signal, SIGTERM);
+}
+
+TEST_F(Lifecycle, SigtermEndsAWorkerThatHangsBeforeItDropsItsPrivileges) {
+  std::filesystem::remove(data.guests());
+  std::filesystem::create_directory(data.path() / "hangs");
+  std::filesystem::create_symlink("hangs/guests", data.guests());
+  const SilentFileSystem silent{data.path() / "hangs"};
+  auto daemon =
+      ChildProcess::spawn({std::string{paths::statsfs}, "-f", data.path(), mountpoint.path()});
+  silent.await_request();
+  const auto worker = pidfd_of(worker_of(daemon.pid()));
+  daemon.send_signal(SIGTERM);
+  EXPECT_TRUE(daemon.wait(std::chrono::seconds{10})) << "the daemon did not exit";
+  EXPECT_TRUE(ends(worker)) << "the worker process still runs";
+  EXPECT_FALSE(in_mount_table());
+}
+
+TEST_F(Lifecycle, ABlockedLogDoesNotBlockReadersOrTheEnd) {
+  data.write({.id = id});
+  const FullPipe log;
+  SpawnOptions options;
+  options.err = log.path();
+  auto daemon = ChildProcess::spawn(
+      {std::string{paths::statsfs}, "-f", data.path(), mountpoint.path()}, options);
+  ASSERT_TRUE(eventually([&] { return is_mounted(mountpoint.path()); }));
+  for (int number = 0; number < 10; ++number) {
+    data.write_text("broken" + std::to_string(number), "{");  // each is logged
+  }
+  EXPECT_TRUE(run({"ls", mountpoint.path()}).status.success());
+  EXPECT_EQ(run({"cat", mountpoint.path() / id / "allocated_vcpus"}).out, "2\n");
+
+  daemon.send_signal(SIGTERM);
+  const auto status = daemon.wait(std::chrono::seconds{10});
+  ASSERT_TRUE(status) << "the daemon did not exit";
+  EXPECT_EQ(status->code, EX_OK);
+}
+
+TEST_F(Lifecycle, LogLinesHavePrioritiesOnlyIfTheJournalReadsThem) {
+  const auto first_line = [&](bool connected) {
+    const TemporaryDirectory place;
+    SpawnOptions options;
+    options.err = place.path() / "log";
+    std::ofstream{place.path() / "log"}.flush();
+    struct stat log {};
+    EXPECT_EQ(::stat((place.path() / "log").c_str(), &log), 0);
+    options.environment["JOURNAL_STREAM"] =
+        std::to_string(log.st_dev) + ":" + std::to_string(log.st_ino + (connected ? 0 : 1));
+    auto daemon =
+        ChildProcess::spawn({"setpriv", "--bounding-set=-setpcap", std::string{paths::statsfs},
+                             "-f", data.path(), mountpoint.path()},
+                            options);
+    EXPECT_TRUE(eventually([&] { return is_mounted(mountpoint.path()); }));
+    daemon.send_signal(SIGTERM);
+    EXPECT_TRUE(daemon.wait(std::chrono::seconds{10}));
+    return read_file(place.path() / "log").text;
+  };
+  EXPECT_TRUE(first_line(true).starts_with("<4>cannot"));
+  EXPECT_TRUE(first_line(false).starts_with("hypeman-statsfs: warning: cannot"));
+}
+
 TEST_F(Lifecycle, IgnoresSighup) {
   data.write({.id = id});
   auto daemon = start();
@@ -99,6 +303,21 @@ TEST_F(Lifecycle, UmountExitsWithSuccess) {
   auto daemon = start();
   ASSERT_TRUE(run({"umount", mountpoint.path()}).status.success());
   expect_clean_exit(daemon);
+}
+
+TEST_F(Lifecycle, AnAbortedConnectionIsAFailure) {
+  const TemporaryDirectory connections;
+  ASSERT_EQ(::mount("none", connections.path().c_str(), "fusectl", 0, nullptr), 0);
+  auto daemon = start();
+  struct stat root {};
+  ASSERT_EQ(::stat(mountpoint.path().c_str(), &root), 0);
+  std::ofstream{connections.path() / std::to_string(minor(root.st_dev)) / "abort"} << "1\n";
+  const auto status = daemon.wait(std::chrono::seconds{10});
+  ASSERT_EQ(::umount2(connections.path().c_str(), MNT_DETACH), 0);
+  ASSERT_TRUE(status) << "the daemon did not exit";
+  EXPECT_EQ(status->code, EX_SOFTWARE);
+  EXPECT_NE(daemon.captured_err().find("aborted"), std::string::npos) << daemon.captured_err();
+  EXPECT_FALSE(in_mount_table());
 }
 
 TEST_F(Lifecycle, LazyUmountExitsAfterTheLastReader) {
@@ -156,6 +375,69 @@ TEST_F(Lifecycle, ReturnsWhenMountedAndRunsInTheBackground) {
   EXPECT_EQ(started.out + started.err, "");
   EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n");
   EXPECT_TRUE(run({"umount", mountpoint.path()}).status.success());
+}
+
+TEST_F(Lifecycle, StartsWithoutStandardStreams) {
+  data.write({.id = id});
+  for (const auto* const closed :
+       {"<&-", ">&-", "2>&-", "<&- >&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-"}) {
+    const auto started = run({"sh", "-c", std::string{"exec \"$@\" "} + closed, "sh",
+                              std::string{paths::statsfs}, data.path(), mountpoint.path()});
+    EXPECT_TRUE(started.status.success()) << closed << ": " << started.err;
+    EXPECT_EQ(started.out + started.err, "");
+    EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n") << closed;
+    EXPECT_TRUE(run({"umount", mountpoint.path()}).status.success()) << closed;
+  }
+}
+
+TEST_F(Lifecycle, AFailedStartFailsAlsoIfTheCallerIgnoresSigchld) {
+  const auto refused = run({"env", "--ignore-signal=CHLD", std::string{paths::statsfs},
+                            data.path() / "missing/deeper", mountpoint.path()});
+  EXPECT_EQ(refused.status.code, EX_NOINPUT) << refused.err;
+}
+
+TEST_F(Lifecycle, AMissingDeviceIsAnErrorOfTheSystem) {
+  const TemporaryDirectory programs;
+  const auto copy = programs.path() / "hypeman-statsfs";
+  std::filesystem::copy(paths::statsfs, copy);
+  const std::string script =
+      "mount -t tmpfs none /dev\n"
+      "exec setpriv --reuid=\"$1\" --clear-groups \"$2\" -f \"$3\" \"$4\"";
+  for (const auto* const user : {"0", "65534"}) {
+    const auto refused = run({"unshare", "--mount", "sh", "-ec", script, "sh", user, copy,
+                              data.path(), mountpoint.path()});
+    EXPECT_EQ(refused.status.code, EX_OSERR) << refused.err;
+    EXPECT_NE(refused.err.find("modprobe fuse"), std::string::npos) << refused.err;
+  }
+}
+
+/// /mnt is a bind mount of the directory above the mountpoint, `itself` one of the mountpoint.
+TEST_F(Lifecycle, AContainerSeesTheNextMountIfTheDirectoryAboveIsBoundAsSlave) {
+  data.write({.id = id});
+  const auto result = run(
+      {"unshare", "--mount", "sh", "-ec",
+       "mount -t tmpfs none \"$2\"; mount --make-shared \"$2\"; cd \"$2\"\n"
+       "mkdir stats itself; mkfifo bound restarted\n"
+       "start() {\n"
+       "  \"$1\" -f \"$2\" stats & daemon=$!\n"
+       "  until [ -e \"stats/$3\" ]; do sleep 0.01; done\n"
+       "}\n"
+       "start \"$1\" \"$3\" \"$4\"\n"
+       "unshare --mount --propagation=slave sh -ec '\n"
+       "  mount --rbind \"$1\" /mnt; mount --make-rslave /mnt\n"
+       "  mount --bind stats itself\n"
+       "  echo > bound; read line < restarted\n"
+       "  cat \"/mnt/stats/$2/allocated_vcpus\"\n"
+       "  LC_ALL=C cat \"itself/$2/allocated_vcpus\" 2>&1 || :' sh \"$2\" \"$4\" & container=$!\n"
+       "read line < bound\n"
+       "kill $daemon; wait $daemon\n"
+       "start \"$1\" \"$3\" \"$4\"\n"
+       "echo > restarted; wait $container\n"
+       "kill $daemon; wait $daemon",
+       "sh", std::string{paths::statsfs}, mountpoint.path(), data.path(), id});
+  EXPECT_TRUE(result.status.success()) << result.err;
+  EXPECT_EQ(result.out, "2\ncat: itself/" + std::string{id} +
+                            "/allocated_vcpus: Transport endpoint is not connected\n");
 }
 
 TEST_F(Lifecycle, CreatesAMissingMountpoint) {

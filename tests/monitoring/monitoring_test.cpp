@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "tests/monitoring/prometheus_tools.hpp"
 #include "tests/support/data_directory.hpp"
@@ -185,6 +187,31 @@ TEST_F(MetricsFile, NodeExporterServesItThroughALinkInAnotherDirectory) {
   const TemporaryDirectory textfiles;
   std::filesystem::create_symlink(mount / "metrics.prom", textfiles.path() / "hypeman.prom");
   expect_node_exporter_serves(textfiles.path(), mount);
+}
+
+TEST(PrometheusDashboard, EveryQuerySelectsTheJob) {
+  // Hypeman exports the same series. Without the job, a sum counts each VM twice.
+  std::ifstream file{std::filesystem::path{paths::source_root} /
+                     "docs/prometheus/hypeman-vms.grafana.json"};
+  const auto dashboard = nlohmann::json::parse(file);
+  std::vector<std::string> queries;
+  for (const auto& panel : dashboard["panels"]) {
+    for (const auto& target : panel["targets"]) {
+      queries.push_back(target["expr"]);
+    }
+  }
+  for (const auto& variable : dashboard["templating"]["list"]) {
+    if (variable["name"] == "job") {
+      EXPECT_FALSE(variable["multi"]);
+      EXPECT_FALSE(variable["includeAll"]);
+    } else if (variable["type"] == "query") {
+      queries.push_back(variable["query"]["query"]);
+    }
+  }
+  EXPECT_GE(queries.size(), 14U);
+  for (const auto& query : queries) {
+    EXPECT_EQ(occurrences(query, "hypeman_vm_"), occurrences(query, "{job=\"$job\"")) << query;
+  }
 }
 
 TEST(PrometheusRules, AreValidAndPassTheirTests) {

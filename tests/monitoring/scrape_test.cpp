@@ -75,6 +75,7 @@ class Scrape : public EndToEndTest {
   static std::string filled_in(std::string expression) {
     for (const auto& [variable, value] :
          {std::pair<std::string, std::string>{"$__rate_interval", "10s"},
+          {"$job", "hypeman-vms"},
           {"$host", ".*"},
           {"$vm", ".*"}}) {
       for (auto at = expression.find(variable); at != std::string::npos;

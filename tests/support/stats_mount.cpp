@@ -65,7 +65,6 @@ bool is_mounted(const std::filesystem::path& path) {
 
 pid_t worker_of(pid_t keeper) {
   const auto name = std::to_string(keeper);
-  // The oldest child. A younger child may still check whether the mount answers.
   const auto children = read_file("/proc/" + name + "/task/" + name + "/children");
   if (children.text.empty()) {
     throw std::runtime_error{"process " + name + " has no child"};
