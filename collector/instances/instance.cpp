@@ -39,6 +39,18 @@ std::chrono::system_clock::time_point read_boot_time() {
   return boot_time;
 }
 
+std::string explanation(std::error_code error) {
+  if (error == std::errc::timed_out) {
+    return "the kernel does not return the command line of its process; it will be read again when "
+           "the kernel does, or end the process";
+  }
+  if (error == std::errc::resource_unavailable_try_again) {
+    return "no thread is left to check its process; end the processes whose command lines hang, or "
+           "raise the limit on threads (TasksMax=)";
+  }
+  return error.message();
+}
+
 /// ESRCH: the process does not run any more. Anything else: why a file cannot be read.
 Result<void> read_files(const Process& process, Sources sources, Sample& sample) {
   if (sources.has(Source::proc_stat)) {
@@ -87,9 +99,6 @@ Sample Instance::sample(std::shared_ptr<const VmRecord> record, Sources sources)
   if (!sample.running) {
     host_.descriptors->remove(*files_);
     return sample;
-  }
-  if (sources.has(Source::boot_time)) {
-    sample.boot_time = read_boot_time();
   }
   if (sources.has(Source::boot_time)) {
     sample.boot_time = read_boot_time();
@@ -170,7 +179,7 @@ void Instance::log_once(std::size_t part, const Result<T>& result) {
     return;
   }
   host_.logger->warn("instance {}: its {} cannot be read: {}", id(), part_names.at(part),
-                     result.error().message());
+                     explanation(result.error()));
 }
 
 }  // namespace hypeman::collector
