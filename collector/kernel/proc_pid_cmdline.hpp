@@ -23,6 +23,7 @@ class SocketSearch {
   /// A longer command line does not belong to a hypervisor. Theirs have a few KiB.
   static constexpr std::size_t max_command_line_bytes = std::size_t{256} << 10;
 
+  /// is_possible() must be true.
   explicit SocketSearch(std::string socket_path);
 
   /// Whether the path can be searched for: it is absolute, has no NUL and is not too long.

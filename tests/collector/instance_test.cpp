@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <thread>
@@ -224,6 +225,32 @@ TEST_F(FakedInstance, MissingTapFailsOnlyTheNetworkAndIsLoggedOnce) {
   EXPECT_EQ(host().logged_lines(), 1U) << host().log();
   EXPECT_NE(host().log().find(first_id), std::string::npos) << host().log();
   EXPECT_NE(host().log().find("network"), std::string::npos) << host().log();
+}
+
+TEST_F(FakedInstance, TapThatTheKernelDeletesIsMissingAndLoggedOnce) {
+  const auto counter = sys().statistics(interface) / "tx_bytes";
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    sys().remove(interface);
+    EXPECT_EQ(error_of(rx_bytes(sample())), ENODEV);
+    sys().write(interface, 1, 2);
+    std::filesystem::remove(counter);
+    // A file of an interface that answers EINVAL, as all files of an interface do in that moment.
+    std::filesystem::create_symlink("/sys/class/net/lo/speed", counter);
+    EXPECT_EQ(error_of(rx_bytes(sample())), ENODEV);
+  }
+  EXPECT_EQ(host().logged_lines(), 1U) << host().log();
+}
+
+TEST_F(FakedInstance, SaysWithoutASystemCallWhetherItsProcessMustBeChecked) {
+  const auto record = instance().record().value();
+  EXPECT_TRUE(instance().may_wait(*record));
+  ASSERT_TRUE(sample().running);
+  EXPECT_FALSE(instance().may_wait(*record));
+  auto restarted = *record;
+  ++restarted.process->start_time_ticks;
+  EXPECT_TRUE(instance().may_wait(restarted));
+  restarted.process.reset();
+  EXPECT_FALSE(instance().may_wait(restarted));
 }
 
 TEST_F(FakedInstance, TapThatAppearsLaterIsMeasured) {

@@ -1,0 +1,106 @@
+#include "collector/kernel/checker_threads.hpp"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <latch>
+#include <memory>
+#include <optional>
+
+#include <gtest/gtest.h>
+
+#include "tests/collector/error_of.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/privileges.hpp"
+#include "tests/support/stats_mount.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+using collector::CheckerThreads;
+
+std::size_t threads_of_this_process() {
+  return list("/proc/self/task").size();
+}
+
+/// Jobs that hang until the test releases them. Each object has its own threads.
+class CheckerThreadsTest : public ::testing::Test {
+ protected:
+  [[nodiscard]] Result<void> start_hanging_job() {
+    return threads->run([release = release, ended = ended] {
+      release->wait();
+      ended->count_down();
+    });
+  }
+  void start_as_many_as_possible() {
+    for (std::size_t i = 0; i < CheckerThreads::max_threads; ++i) {
+      ASSERT_EQ(error_of(start_hanging_job()), 0);
+    }
+  }
+
+  std::optional<CheckerThreads> threads{std::in_place};
+  std::shared_ptr<std::latch> release = std::make_shared<std::latch>(1);
+  std::shared_ptr<std::latch> ended = std::make_shared<std::latch>(CheckerThreads::max_threads);
+  const std::size_t before = threads_of_this_process();
+};
+
+TEST_F(CheckerThreadsTest, NoneIsStartedBeforeTheFirstJob) {
+  EXPECT_EQ(threads_of_this_process(), before);
+}
+
+TEST_F(CheckerThreadsTest, ARefusedJobIsAnErrorAndAllIsWellWhenTheOthersHaveEnded) {
+  start_as_many_as_possible();
+  EXPECT_EQ(error_of(start_hanging_job()), EAGAIN);
+  release->count_down();
+  ended->wait();
+  const auto ran = std::make_shared<std::latch>(1);
+  ASSERT_TRUE(eventually([&] { return threads->run([ran] { ran->count_down(); }).has_value(); }));
+  ran->wait();
+}
+
+TEST_F(CheckerThreadsTest, FewStayWhenTheyAreIdle) {
+  start_as_many_as_possible();
+  release->count_down();
+  EXPECT_TRUE(eventually(
+      [&] { return threads_of_this_process() == before + CheckerThreads::max_idle_threads; }));
+}
+
+TEST_F(CheckerThreadsTest, NobodyWaitsForAHungOne) {
+  ASSERT_EQ(error_of(start_hanging_job()), 0);
+  threads.reset();
+  EXPECT_EQ(threads_of_this_process(), before + 1);
+  release->count_down();
+  EXPECT_TRUE(eventually([&] { return threads_of_this_process() == before; }));
+}
+
+TEST_F(CheckerThreadsTest, IdleOnesEndWithTheObject) {
+  const auto ran = std::make_shared<std::latch>(1);
+  ASSERT_EQ(error_of(threads->run([ran] { ran->count_down(); })), 0);
+  ran->wait();
+  threads.reset();
+  EXPECT_TRUE(eventually([&] { return threads_of_this_process() == before; }));
+}
+
+class LimitedUser : public EndToEndTest {};
+
+TEST_F(LimitedUser, GetsAnErrorIfNoThreadCanBeStarted) {
+  constexpr uid_t nobody = 65534;
+  const auto child = ::fork();
+  if (child == 0) {
+    const rlimit one{.rlim_cur = 1, .rlim_max = 1};
+    if (::setrlimit(RLIMIT_NPROC, &one) != 0 || ::setresuid(nobody, nobody, nobody) != 0) {
+      ::_exit(1);
+    }
+    CheckerThreads threads;
+    ::_exit(error_of(threads.run([] {})) == EAGAIN ? 0 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+}  // namespace
+}  // namespace hypeman::tests
