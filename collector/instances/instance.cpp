@@ -115,11 +115,11 @@ Sample Instance::sample(std::shared_ptr<const VmRecord> record, Sources sources)
   if ((sources & tap_sources).any()) {
     log_once(network_part, sample.tap_rx_bytes ? sample.tap_tx_bytes : sample.tap_rx_bytes);
   }
+  host_.descriptors->use(files_);
   return sample;
 }
 
 void Instance::read_process(const ProcessIdentity& identity, Sources sources, Sample& sample) {
-  host_.descriptors->use(files_);
   // Tries twice: the open files may belong to an earlier process that has ended.
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto process = files_->process(host_.procfs, identity);

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <latch>
@@ -15,22 +16,41 @@
 #include "tests/collector/error_of.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/privileges.hpp"
-#include "tests/support/stats_mount.hpp"
 
 namespace hypeman::tests {
 namespace {
 
 using collector::CheckerThreads;
 
-std::size_t threads_of_this_process() {
-  return list("/proc/self/task").size();
-}
+/// Counts the threads that have run a job and have not ended yet.
+class CountedThread {
+ public:
+  static void count_this_one() { thread_local const CountedThread thread; }
+  [[nodiscard]] static std::size_t count() { return count_; }
 
-/// Jobs that hang until the test releases them. Each object has its own threads.
+  CountedThread(const CountedThread&) = delete;
+  CountedThread& operator=(const CountedThread&) = delete;
+  CountedThread(CountedThread&&) = delete;
+  CountedThread& operator=(CountedThread&&) = delete;
+
+ private:
+  CountedThread() { ++count_; }
+  ~CountedThread() { --count_; }
+
+  static inline std::atomic<std::size_t> count_ = 0;
+};
+
+/// Jobs that hang until the test releases them.
 class CheckerThreadsTest : public ::testing::Test {
  protected:
+  void TearDown() override {
+    threads.reset();
+    EXPECT_TRUE(eventually([] { return CountedThread::count() == 0; }));
+  }
+
   [[nodiscard]] Result<void> start_hanging_job() {
     return threads->run([release = release, ended = ended] {
+      CountedThread::count_this_one();
       release->wait();
       ended->count_down();
     });
@@ -44,12 +64,7 @@ class CheckerThreadsTest : public ::testing::Test {
   std::optional<CheckerThreads> threads{std::in_place};
   std::shared_ptr<std::latch> release = std::make_shared<std::latch>(1);
   std::shared_ptr<std::latch> ended = std::make_shared<std::latch>(CheckerThreads::max_threads);
-  const std::size_t before = threads_of_this_process();
 };
-
-TEST_F(CheckerThreadsTest, NoneIsStartedBeforeTheFirstJob) {
-  EXPECT_EQ(threads_of_this_process(), before);
-}
 
 TEST_F(CheckerThreadsTest, ARefusedJobIsAnErrorAndAllIsWellWhenTheOthersHaveEnded) {
   start_as_many_as_possible();
@@ -65,23 +80,19 @@ TEST_F(CheckerThreadsTest, FewStayWhenTheyAreIdle) {
   start_as_many_as_possible();
   release->count_down();
   EXPECT_TRUE(eventually(
-      [&] { return threads_of_this_process() == before + CheckerThreads::max_idle_threads; }));
+      [] { return CountedThread::count() == CheckerThreads::max_idle_threads; }));
 }
 
 TEST_F(CheckerThreadsTest, NobodyWaitsForAHungOne) {
   ASSERT_EQ(error_of(start_hanging_job()), 0);
   threads.reset();
-  EXPECT_EQ(threads_of_this_process(), before + 1);
   release->count_down();
-  EXPECT_TRUE(eventually([&] { return threads_of_this_process() == before; }));
 }
 
 TEST_F(CheckerThreadsTest, IdleOnesEndWithTheObject) {
-  const auto ran = std::make_shared<std::latch>(1);
-  ASSERT_EQ(error_of(threads->run([ran] { ran->count_down(); })), 0);
-  ran->wait();
-  threads.reset();
-  EXPECT_TRUE(eventually([&] { return threads_of_this_process() == before; }));
+  release->count_down();
+  ASSERT_EQ(error_of(start_hanging_job()), 0);
+  ASSERT_TRUE(eventually([] { return CountedThread::count() == 1; }));
 }
 
 class LimitedUser : public EndToEndTest {};

@@ -25,8 +25,8 @@ class DescriptorCacheTest : public ::testing::Test {
 
   /// Like a measurement.
   void use(DescriptorCache& cache, const std::shared_ptr<KernelFiles>& files) {
-    cache.use(files);
     ASSERT_TRUE(files->process(host.host().procfs, identity));
+    cache.use(files);
   }
 
   TestHost host;

@@ -1,9 +1,8 @@
-#include <fcntl.h>
-#include <unistd.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): SIGKILL and friends, with kill()
 
-#include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -12,7 +11,6 @@
 
 #include <gtest/gtest.h>
 
-#include "base/unique_fd.hpp"
 #include "collector/instances/instance.hpp"
 #include "tests/collector/error_of.hpp"
 #include "tests/collector/samples.hpp"
@@ -22,6 +20,7 @@
 #include "tests/support/eventually.hpp"
 #include "tests/support/hung_processes.hpp"
 #include "tests/support/privileges.hpp"
+#include "tests/support/stats_mount.hpp"
 
 namespace hypeman::tests {
 namespace {
@@ -65,11 +64,12 @@ TEST_F(HungCommandLines, CostOnlyTheReadersOfTheirVms) {
   auto process = start_stand_in(host.data().socket(second_id));
   const auto other = instance(std::string{second_id}, process.pid());
 
+  constexpr std::size_t readers_of_each = 3;
   std::atomic<std::size_t> timed_out = 0;
   std::vector<std::jthread> readers;
-  for (const auto& one : hung) {
-    readers.emplace_back([&] {
-      const auto sample = sample_of(*one);
+  for (std::size_t i = 0; i < count * readers_of_each; ++i) {
+    readers.emplace_back([&, &one = *hung.at(i % count)] {
+      const auto sample = sample_of(one);
       if (sample.running && error_of(cpu_seconds(sample)) == ETIMEDOUT &&
           error_of(rss_bytes(sample)) == ETIMEDOUT) {
         ++timed_out;
@@ -78,14 +78,36 @@ TEST_F(HungCommandLines, CostOnlyTheReadersOfTheirVms) {
   }
   EXPECT_EQ(error_of(rss_bytes(sample_of(*other))), 0);
   readers.clear();
-  EXPECT_EQ(timed_out, count);
+  EXPECT_EQ(timed_out, count * readers_of_each);
   EXPECT_EQ(error_of(rss_bytes(sample_of(*other))), 0);
+
+  // Further readers start no thread and do not wait: otherwise this would take minutes.
+  const auto threads = list("/proc/self/task").size();
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(error_of(rss_bytes(sample_of(*hung.front()))), ETIMEDOUT);
+  }
+  EXPECT_EQ(list("/proc/self/task").size(), threads);
+  EXPECT_EQ(host.logged_lines(), 2 * count) << host.log();  // CPU time and memory of each VM
 
   hung_processes->release();
   for (const auto& one : hung) {
     EXPECT_TRUE(eventually([&] { return rss_bytes(sample_of(*one)).has_value(); }));
     EXPECT_TRUE(sample_of(*one).running);
   }
+}
+
+TEST_F(HungCommandLines, DoNotHideThatTheProcessHasEnded) {
+  const auto hung = hung_instance(std::string{first_id});
+  ASSERT_EQ(error_of(rss_bytes(sample_of(*hung))), ETIMEDOUT);
+  // Another process of the VM, while the check of the first one still hangs.
+  auto process = start_stand_in(host.data().socket(first_id));
+  host.data().write({.id = std::string{first_id},
+                     .pid = process.pid(),
+                     .socket_path = host.data().socket(first_id)});
+  EXPECT_EQ(error_of(rss_bytes(sample_of(*hung))), 0);
+  process.send_signal(SIGKILL);
+  ASSERT_TRUE(process.wait(std::chrono::seconds{10}));
+  EXPECT_FALSE(sample_of(*hung).running);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <latch>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,6 +22,7 @@
 #include "tests/collector/samples.hpp"
 #include "tests/collector/test_host.hpp"
 #include "tests/support/child_process.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace hypeman::tests {
 namespace {
@@ -281,6 +284,27 @@ TEST_F(FakedInstance, UnreadableProcessIsNotShownAsStopped) {
     EXPECT_TRUE(rx_bytes(measured));
   }
   EXPECT_EQ(host().logged_lines(), 2U) << host().log();  // once per part
+}
+
+TEST_F(FakedInstance, IsNotShownAsStoppedIfNoThreadIsLeftToCheckIt) {
+  const auto release = std::make_shared<std::latch>(1);
+  while (host().host().procfs.threads->run([release] { release->wait(); })) {
+  }
+  auto checked = process();
+  checked.command_line = command_line({"vmm", data().socket(first_id)});
+  proc().replace(checked);
+  auto record = running();
+  record.socket_path = data().socket(first_id);
+  data().write(record);
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const auto measured = sample();
+    EXPECT_TRUE(measured.running);
+    EXPECT_EQ(error_of(cpu_seconds(measured)), EAGAIN);
+  }
+  EXPECT_EQ(host().logged_lines(), 2U) << host().log();  // once per part
+  EXPECT_NE(host().log().find("thread"), std::string::npos) << host().log();
+  release->count_down();
+  EXPECT_TRUE(eventually([&] { return cpu_seconds(sample()).has_value(); }));
 }
 
 TEST_F(FakedInstance, ExitingProcessFailsOnlyTheMemory) {
