@@ -39,8 +39,8 @@ Result<std::shared_ptr<const Process>> KernelFiles::process(const Procfs& procfs
   }
   auto check = check_;
   if (check == nullptr || check->identity != identity) {
-    check = std::make_shared<Check>(
-        Check{.identity = identity, .candidate = *std::move(candidate)});
+    check =
+        std::make_shared<Check>(Check{.identity = identity, .candidate = *std::move(candidate)});
     check_ = check;
     lock.unlock();
     const auto started = procfs.threads->run([self = shared_from_this(), check]() mutable {

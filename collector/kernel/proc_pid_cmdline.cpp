@@ -95,8 +95,8 @@ bool SocketSearch::is_socket_of_another_vm(std::string_view path) const {
   }
   const auto rest = path.substr(directory_.size());
   const auto id = rest.substr(0, rest.find('/'));
-  return id != id_ && is_instance_id(id) && rest.find('/', id.size() + 1) == std::string_view::npos &&
-         rest.ends_with(".sock");
+  return id != id_ && is_instance_id(id) &&
+         rest.find('/', id.size() + 1) == std::string_view::npos && rest.ends_with(".sock");
 }
 
 }  // namespace hypeman::collector

@@ -55,8 +55,7 @@ Result<Candidate> Candidate::open(const Procfs& procfs, const ProcessIdentity& i
     return tl::unexpected{directory.error()};
   }
   auto stat = open_process_file(directory->get(), "stat");
-  const auto now =
-      stat.and_then([](const UniqueFd& fd) { return read_proc_pid_stat(fd.get()); });
+  const auto now = stat.and_then([](const UniqueFd& fd) { return read_proc_pid_stat(fd.get()); });
   if (!now) {
     return tl::unexpected{now.error()};
   }

@@ -146,8 +146,7 @@ constexpr std::array table{
 }  // namespace
 
 Result<Value> Statistic::value(const Sample& sample) const {
-  const bool exists =
-      presence == Presence::while_running ? sample.running : is_in(*sample.record);
+  const bool exists = presence == Presence::while_running ? sample.running : is_in(*sample.record);
   return exists ? read(sample) : failure(ENOENT);
 }
 

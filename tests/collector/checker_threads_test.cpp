@@ -26,7 +26,7 @@ using collector::CheckerThreads;
 class CountedThread {
  public:
   static void count_this_one() { thread_local const CountedThread thread; }
-  [[nodiscard]] static std::size_t count() { return count_; }
+  [[nodiscard]] static std::size_t count() { return living(); }
 
   CountedThread(const CountedThread&) = delete;
   CountedThread& operator=(const CountedThread&) = delete;
@@ -34,10 +34,13 @@ class CountedThread {
   CountedThread& operator=(CountedThread&&) = delete;
 
  private:
-  CountedThread() { ++count_; }
-  ~CountedThread() { --count_; }
+  CountedThread() { ++living(); }
+  ~CountedThread() { --living(); }
 
-  static inline std::atomic<std::size_t> count_ = 0;
+  static std::atomic<std::size_t>& living() {
+    static std::atomic<std::size_t> threads = 0;
+    return threads;
+  }
 };
 
 /// Jobs that hang until the test releases them.
@@ -79,8 +82,8 @@ TEST_F(CheckerThreadsTest, ARefusedJobIsAnErrorAndAllIsWellWhenTheOthersHaveEnde
 TEST_F(CheckerThreadsTest, FewStayWhenTheyAreIdle) {
   start_as_many_as_possible();
   release->count_down();
-  EXPECT_TRUE(eventually(
-      [] { return CountedThread::count() == CheckerThreads::max_idle_threads; }));
+  EXPECT_TRUE(
+      eventually([] { return CountedThread::count() == CheckerThreads::max_idle_threads; }));
 }
 
 TEST_F(CheckerThreadsTest, NobodyWaitsForAHungOne) {

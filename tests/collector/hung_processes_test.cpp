@@ -1,3 +1,5 @@
+#include "tests/support/hung_processes.hpp"
+
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): SIGKILL and friends, with kill()
 
 #include <atomic>
@@ -18,7 +20,6 @@
 #include "tests/support/child_process.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/eventually.hpp"
-#include "tests/support/hung_processes.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
 

@@ -99,8 +99,8 @@ TEST(CommandLineNames, NothingInAnEmptyCommandLine) {
 
 TEST(CommandLineNames, NothingButAnAbsolutePath) {
   EXPECT_TRUE(SocketSearch::is_possible(path));
-  for (const auto& other : {std::string{}, std::string{"ch.sock"}, path + '\0',
-                            "/" + std::string(5000, 'x')}) {
+  for (const auto& other :
+       {std::string{}, std::string{"ch.sock"}, path + '\0', "/" + std::string(5000, 'x')}) {
     EXPECT_FALSE(SocketSearch::is_possible(other)) << other;
   }
 }
@@ -116,12 +116,13 @@ TEST(CommandLineNames, ThePathAtAnyPlaceOfALongText) {
 
 const std::string guests = "/var/lib/hypeman/guests/";
 const std::string other_id = "tz4a98xxat96iws9zmbrgj3a";
+const std::string other_directory = guests + other_id + "/";
 
 TEST(CommandLineNames, TheSocketOfAnotherVm) {
   for (const auto* name : {"ch.sock", "qemu.sock", "fc.sock"}) {
     for (const auto* head : {"", "--api-socket=", "socket,id=qmp,path="}) {
       for (const auto* tail : {"", ",server=on"}) {
-        const auto argument = head + guests + other_id + "/" + name + tail;
+        const auto argument = head + other_directory + name + tail;
         EXPECT_EQ(named_socket(command_line({"vmm", argument}), path), NamedSocket::of_another_vm)
             << argument;
       }
@@ -139,7 +140,7 @@ TEST(CommandLineNames, NoOtherFileOfAnotherVm) {
   for (const auto& argument :
        {guests + other_id + "/overlay.raw", guests + other_id + "/deep/ch.sock",
         guests + other_id + ".sock", guests + "Not-An-Id/ch.sock", guests + "/ch.sock",
-        "x" + guests + other_id + "/ch.sock", "/other/guests/" + other_id + "/ch.sock",
+        "x" + other_directory + "ch.sock", "/other/guests/" + other_id + "/ch.sock",
         guests + "qilviffnqzck2jrim1x6s2b1/serial.sock"}) {
     EXPECT_EQ(named_socket(command_line({"vmm", argument}), path), NamedSocket::none) << argument;
   }

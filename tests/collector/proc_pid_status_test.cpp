@@ -26,8 +26,7 @@ TEST(ProcPidStatus, HasTheRealAndTheEffectiveUser) {
 }
 
 TEST(ProcPidStatus, NameOfTheProcessIsNotTakenForTheUser) {
-  const auto status =
-      parse_proc_pid_status("Name:\tx\\nUid:\t0\t0\t0\t0\nUid:\t1\t2\t3\t4\n");
+  const auto status = parse_proc_pid_status("Name:\tx\\nUid:\t0\t0\t0\t0\nUid:\t1\t2\t3\t4\n");
   ASSERT_TRUE(status);
   EXPECT_EQ(status->real_user, 1U);
   EXPECT_EQ(status->effective_user, 2U);

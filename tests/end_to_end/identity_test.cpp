@@ -201,9 +201,8 @@ TEST_F(RecordedIdentity, AnotherVmWithTheSamePidAndStartTimeIsNotReported) {
       continue;  // a new tick of the clock of start times has begun
     }
     const auto command_line = "/proc/" + std::to_string(pid) + "/cmdline";
-    ASSERT_TRUE(eventually([&] {
-      return read_file(command_line).text.find(other_id) != std::string::npos;
-    }));
+    ASSERT_TRUE(eventually(
+        [&] { return read_file(command_line).text.find(other_id) != std::string::npos; }));
     data.write(running_record(id, pid, data.socket(id)));
     const StatsMount mount{data.path()};
     expect_not_running(mount);

@@ -1,6 +1,5 @@
 #include "tests/support/hung_processes.hpp"
 
-#include <fuse_lowlevel.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -15,6 +14,8 @@
 #include <thread>
 #include <utility>
 
+#include <fuse_lowlevel.h>
+
 #include "tests/support/errors.hpp"
 #include "tests/support/paths.hpp"
 
@@ -23,16 +24,17 @@ namespace hypeman::tests {
 /// Every name is a file of one page. Nobody gets an answer to a write until release().
 class SilentFileSystem {
  public:
-  explicit SilentFileSystem(const std::string& mountpoint) : mountpoint_{mountpoint} {
+  explicit SilentFileSystem(std::string mountpoint) : mountpoint_{std::move(mountpoint)} {
     std::array<std::string, 2> words{"silent", "-ofsname=silent"};
     std::array<char*, 2> argv{words[0].data(), words[1].data()};
     fuse_args arguments = FUSE_ARGS_INIT(static_cast<int>(argv.size()), argv.data());
     const fuse_lowlevel_ops operations{
-        .init = [](void* /*self*/, fuse_conn_info* connection) {
-          // Then the kernel also sends the times of a file when it writes the file back. Kernels
-          // before 6.16 wait for nothing else.
-          connection->want |= connection->capable & FUSE_CAP_WRITEBACK_CACHE;
-        },
+        .init =
+            [](void* /*self*/, fuse_conn_info* connection) {
+              // Then the kernel also sends the times of a file when it writes the file back.
+              // Kernels before 6.16 wait for nothing else.
+              connection->want |= connection->capable & FUSE_CAP_WRITEBACK_CACHE;
+            },
         .lookup = look_up,
         .getattr =
             [](fuse_req_t request, fuse_ino_t inode, fuse_file_info* /*file*/) {
@@ -154,8 +156,8 @@ HungProcesses::~HungProcesses() {
 
 pid_t HungProcesses::start(const std::string& socket_path) {
   const auto file = mountpoint_.path() / std::to_string(processes_.size());
-  processes_.push_back(ChildProcess::spawn({std::string{paths::stand_in}, "--lock-memory",
-                                            file.string(), "--api-socket", socket_path}));
+  processes_.push_back(ChildProcess::spawn(
+      {std::string{paths::stand_in}, "--lock-memory", file.string(), "--api-socket", socket_path}));
   file_system_->await_silence(processes_.size());
   return processes_.back().pid();
 }
