@@ -21,6 +21,7 @@
 #include "tests/support/data_directory.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/hung_processes.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
@@ -241,6 +242,21 @@ TEST_F(RecordedIdentity, ProcessWithAnEndlessCommandLineIsNotReported) {
   data.write({.id = id, .pid = process.pid(), .socket_path = data.socket(id)});
   const StatsMount mount{data.path()};
   expect_not_running(mount);
+}
+
+TEST_F(RecordedIdentity, CommandLineThatHangsCostsOnlyTheReadersOfItsVm) {
+  constexpr auto other_id = "tz4a98xxat96iws9zmbrgj3a";
+  HungProcesses hung;
+  data.write({.id = id, .pid = hung.start(data.socket(id)), .socket_path = data.socket(id)});
+  const auto process = start_stand_in(data.socket(other_id));
+  data.write({.id = other_id, .pid = process.pid(), .socket_path = data.socket(other_id)});
+  const StatsMount mount{data.path()};
+  EXPECT_EQ(mount.read(id, "memory_rss_bytes").error, ETIMEDOUT);
+  EXPECT_NE(mount.value(other_id, "memory_rss_bytes"), "0");
+  EXPECT_EQ(mount.read(id, "memory_rss_bytes").error, ETIMEDOUT);
+  hung.release();
+  EXPECT_TRUE(eventually([&] { return mount.read(id, "memory_rss_bytes").error == 0; }));
+  EXPECT_NE(mount.value(id, "memory_rss_bytes"), "0");
 }
 
 TEST_F(RecordedIdentity, OldMetadataWithoutASocketPathMatchesNoProcess) {
