@@ -176,8 +176,10 @@ Result<MetadataFile::Reading> MetadataFile::read_file() const {
   if (!fd) {
     return tl::unexpected{fd.error()};
   }
+  struct stat directory {};
   Reading reading;
-  if (::fstat(fd->get(), &reading.status) != 0) {
+  if (::fstatat(guests->get(), id_.c_str(), &directory, AT_SYMLINK_NOFOLLOW) != 0 ||
+      ::fstat(fd->get(), &reading.status) != 0) {
     return last_failure();
   }
   if (!S_ISREG(reading.status.st_mode)) {
@@ -187,6 +189,9 @@ Result<MetadataFile::Reading> MetadataFile::read_file() const {
   const auto text = read_whole(fd->get(), max_metadata_bytes);
   if (text) {
     reading.metadata = parse_metadata(*text);
+    if (reading.metadata && reading.metadata->record.process) {
+      reading.metadata->record.process->owner = directory.st_uid;
+    }
     return reading;
   }
   if (text.error() == std::errc::file_too_large) {

@@ -39,6 +39,18 @@ std::chrono::system_clock::time_point read_boot_time() {
   return boot_time;
 }
 
+std::string explanation(std::error_code error) {
+  if (error == std::errc::timed_out) {
+    return "the kernel does not return the command line of its process; it will be read again when "
+           "the kernel does, or end the process";
+  }
+  if (error == std::errc::resource_unavailable_try_again) {
+    return "no thread is left to check its process; end the processes whose command lines hang, or "
+           "raise the limit on threads (TasksMax=)";
+  }
+  return error.message();
+}
+
 /// ESRCH: the process does not run any more. Anything else: why a file cannot be read.
 Result<void> read_files(const Process& process, Sources sources, Sample& sample) {
   if (sources.has(Source::proc_stat)) {
@@ -103,11 +115,11 @@ Sample Instance::sample(std::shared_ptr<const VmRecord> record, Sources sources)
   if ((sources & tap_sources).any()) {
     log_once(network_part, sample.tap_rx_bytes ? sample.tap_tx_bytes : sample.tap_rx_bytes);
   }
+  host_.descriptors->use(files_);
   return sample;
 }
 
 void Instance::read_process(const ProcessIdentity& identity, Sources sources, Sample& sample) {
-  host_.descriptors->use(files_);
   // Tries twice: the open files may belong to an earlier process that has ended.
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto process = files_->process(host_.procfs, identity);
@@ -167,7 +179,7 @@ void Instance::log_once(std::size_t part, const Result<T>& result) {
     return;
   }
   host_.logger->warn("instance {}: its {} cannot be read: {}", id(), part_names.at(part),
-                     result.error().message());
+                     explanation(result.error()));
 }
 
 }  // namespace hypeman::collector

@@ -41,6 +41,12 @@ class Instance {
   /// read is an error in the sample and is logged once.
   [[nodiscard]] Sample sample(std::shared_ptr<const VmRecord> record, Sources sources);
 
+  /// Whether sample() has to check the VM's process first, for which it may wait as long as
+  /// KernelFiles::check_deadline. Makes no system call.
+  [[nodiscard]] bool may_wait(const VmRecord& record) const {
+    return record.process && !files_->has_process(*record.process);
+  }
+
  private:
   void read_process(const ProcessIdentity& identity, Sources sources, Sample& sample);
   void read_tap(const std::string& tap, Sources sources, Sample& sample);

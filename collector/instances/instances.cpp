@@ -57,7 +57,12 @@ Result<FoundInstance> Instances::find(std::string_view id, GuestDirectory::Kind 
 
 bool Instances::sample_may_wait(std::string_view id) const {
   const std::shared_lock lock{mutex_};
-  return known_.find(id) == known_.end();
+  const auto found = known_.find(id);
+  if (found == known_.end()) {
+    return true;
+  }
+  const auto record = found->second->metadata_file().last_record();
+  return record == nullptr || found->second->may_wait(*record);
 }
 
 /// Forgets instances that do not exist any more, and closes the files of those that have stopped.

@@ -5,12 +5,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "collector/kernel/checker_threads.hpp"
+
 namespace hypeman::collector {
 
 DescriptorCache::DescriptorCache(std::size_t vms) : limit_{std::max<std::size_t>(vms, 1)} {}
 
 std::size_t DescriptorCache::vms_within_limit() {
-  constexpr rlim_t reserve = 64;  // for files that are open only during a request
+  constexpr rlim_t per_check = 3;  // stat, statm and cmdline
+  // For files that are open only during a request, or while a check hangs.
+  constexpr rlim_t reserve = 64 + per_check * CheckerThreads::max_threads;
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= reserve) {
     return 1;

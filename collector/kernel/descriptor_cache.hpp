@@ -21,7 +21,8 @@ class DescriptorCache {
   /// The number of VMs whose files fit into the limit of open files (RLIMIT_NOFILE).
   [[nodiscard]] static std::size_t vms_within_limit();
 
-  /// Call this before each use of the files.
+  /// Call this after each use of the files. If it came before, another thread could close the files
+  /// too early, and they would then be open without being counted.
   void use(const std::shared_ptr<KernelFiles>& files);
 
   /// Closes the files and forgets them.

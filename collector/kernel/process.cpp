@@ -3,9 +3,11 @@
 #include <cerrno>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "base/file.hpp"
 #include "collector/kernel/proc_pid_cmdline.hpp"
+#include "collector/kernel/proc_pid_status.hpp"
 
 namespace hypeman::collector {
 namespace {
@@ -22,35 +24,29 @@ Result<UniqueFd> open_process_file(int directory, const char* name) {
   return open_kernel_file(directory, name).map_error(as_gone);
 }
 
-/// Whether the command line holds `socket_path`. `directory` is a descriptor of /proc/<pid>.
-Result<bool> names_socket(int directory, const std::string& socket_path) {
-  if (!socket_path.starts_with('/') || socket_path.find('\0') != std::string::npos) {
-    return false;
-  }
-  return open_process_file(directory, "cmdline")
-      .and_then([](const UniqueFd& fd) { return read_proc_pid_cmdline(fd.get()); })
-      .map([&](const std::string& line) { return command_line_names(line, socket_path); });
-}
-
-Result<bool> is_meant(const Procfs& procfs, const ProcessIdentity& identity, int directory,
-                      const ProcPidStat& stat) {
-  const bool start_time_known = identity.start_time_ticks != 0;
-  const bool boot_known = !identity.boot_id.empty() && !procfs.boot_id.empty();
-  if (start_time_known && identity.start_time_ticks != stat.start_time_ticks) {
-    return false;
-  }
-  if (boot_known && identity.boot_id != procfs.boot_id) {
-    return false;
-  }
-  if (start_time_known && boot_known) {
-    return true;
-  }
-  return names_socket(directory, identity.socket_path);
+/// ESRCH: the process does not run as root or as the owner of the VM. The owner of /proc/<pid> does
+/// not tell this: it is root if the process may not be dumped. `directory` is a descriptor of
+/// /proc/<pid>.
+Result<void> check_user(int directory, uid_t owner) {
+  return open_process_file(directory, "status")
+      .and_then([](const UniqueFd& fd) { return read_proc_pid_status(fd.get()); })
+      .and_then([&](const ProcPidStatus& status) -> Result<void> {
+        const auto is_allowed = [&](uid_t user) { return user == 0 || user == owner; };
+        if (!is_allowed(status.real_user) || !is_allowed(status.effective_user)) {
+          return failure(ESRCH);
+        }
+        return {};
+      });
 }
 
 }  // namespace
 
-Result<Process> Process::open(const Procfs& procfs, const ProcessIdentity& identity) {
+Result<Candidate> Candidate::open(const Procfs& procfs, const ProcessIdentity& identity) {
+  const bool start_time_known = identity.start_time_ticks != 0;
+  const bool boot_known = !identity.boot_id.empty() && !procfs.boot_id.empty();
+  if (boot_known && identity.boot_id != procfs.boot_id) {
+    return failure(ESRCH);
+  }
   // Opens all files below one descriptor of the process's directory. The descriptor never refers to
   // another process, so all files belong to the same process.
   const auto directory =
@@ -59,19 +55,48 @@ Result<Process> Process::open(const Procfs& procfs, const ProcessIdentity& ident
     return tl::unexpected{directory.error()};
   }
   auto stat = open_process_file(directory->get(), "stat");
-  auto statm = open_process_file(directory->get(), "statm");
-  const auto meant =
-      stat.and_then([](const UniqueFd& fd) { return read_proc_pid_stat(fd.get()); })
-          .and_then([&](const ProcPidStat& now) -> Result<bool> {
-            return now.alive() ? is_meant(procfs, identity, directory->get(), now) : false;
-          });
-  if (!meant || !statm) {
-    return tl::unexpected{meant ? statm.error() : meant.error()};
+  const auto now = stat.and_then([](const UniqueFd& fd) { return read_proc_pid_stat(fd.get()); });
+  if (!now) {
+    return tl::unexpected{now.error()};
   }
-  if (!*meant) {
+  if (!now->alive() || (start_time_known && identity.start_time_ticks != now->start_time_ticks)) {
     return failure(ESRCH);
   }
-  return Process{*std::move(stat), *std::move(statm)};
+  auto statm = open_process_file(directory->get(), "statm");
+  if (!statm) {
+    return tl::unexpected{statm.error()};
+  }
+  Candidate candidate;
+  candidate.process_ = std::make_shared<const Process>(*std::move(stat), *std::move(statm));
+  candidate.must_name_the_socket_ = !start_time_known || !boot_known;
+  if (candidate.must_name_the_socket_) {
+    if (const auto checked = check_user(directory->get(), identity.owner); !checked) {
+      return tl::unexpected{checked.error()};
+    }
+  }
+  if (SocketSearch::is_possible(identity.socket_path)) {
+    auto command_line = open_process_file(directory->get(), "cmdline");
+    if (!command_line) {
+      return tl::unexpected{command_line.error()};
+    }
+    candidate.command_line_ = *std::move(command_line);
+  } else if (candidate.must_name_the_socket_) {
+    return failure(ESRCH);
+  }
+  return candidate;
+}
+
+Result<void> Candidate::check_command_line(const ProcessIdentity& identity) {
+  const auto command_line = std::move(command_line_);
+  const auto named = SocketSearch{identity.socket_path}.read_proc_pid_cmdline(command_line.get());
+  if (!named && named.error() != std::errc::file_too_large) {
+    return tl::unexpected{named.error()};
+  }
+  if (!named || *named == NamedSocket::of_another_vm ||
+      (*named == NamedSocket::none && must_name_the_socket_)) {
+    return failure(ESRCH);
+  }
+  return {};
 }
 
 }  // namespace hypeman::collector

@@ -14,6 +14,7 @@ struct ProcessIdentity {
   std::uint64_t start_time_ticks = 0;  ///< field 22 of /proc/<pid>/stat; 0: unknown
   std::string boot_id;                 ///< /proc/sys/kernel/random/boot_id; empty: unknown
   std::string socket_path;             ///< a part of its command line; empty: unknown
+  uid_t owner = 0;                     ///< it runs as this user or as root
 
   bool operator==(const ProcessIdentity&) const = default;
 };

@@ -1,6 +1,7 @@
 #include "collector/kernel/sys_class_net.hpp"
 
 #include <array>
+#include <cerrno>
 #include <string>
 #include <system_error>
 
@@ -47,7 +48,11 @@ Result<NetworkInterface> NetworkInterface::open(int sys, std::string_view name) 
 
 Result<std::uint64_t> NetworkInterface::read(int fd) {
   std::array<char, 64> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): pread fills it
-  return read_snapshot(fd, buffer).and_then(parse_interface_counter);
+  const auto text = read_snapshot(fd, buffer);
+  if (!text && text.error() == std::errc::invalid_argument) {
+    return failure(ENODEV);  // the kernel is deleting the interface
+  }
+  return text.and_then(parse_interface_counter);
 }
 
 }  // namespace hypeman::collector

@@ -117,7 +117,7 @@ std::string prometheus_text(std::span<const Sample> samples, std::size_t size) {
     append_header(metric, out);
     for (std::size_t index = 0; index < samples.size(); ++index) {
       const auto& sample = samples[index];
-      if (!sample.running || !statistic.is_in(sample)) {
+      if (!sample.running) {
         continue;
       }
       if (const auto value = statistic.value(sample)) {

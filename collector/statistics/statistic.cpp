@@ -1,7 +1,7 @@
 #include "collector/statistics/statistic.hpp"
 
-#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 
@@ -25,7 +25,7 @@ constexpr std::array table{
         .source_text = "Size + HotplugSize of metadata.json",
         .in_stats_json = true,
         .metric = {"hypeman_vm_allocated_memory_bytes", "gauge", "Memory allocated to the VM."},
-        .value = [](const Sample& s) -> Result<Value> { return s.record->allocated_memory_bytes; },
+        .read = [](const Sample& s) -> Result<Value> { return s.record->allocated_memory_bytes; },
     },
     Statistic{
         .name = "allocated_vcpus",
@@ -33,7 +33,7 @@ constexpr std::array table{
         .source_text = "Vcpus of metadata.json",
         .in_stats_json = true,
         .metric = {"hypeman_vm_allocated_vcpus", "gauge", "Virtual CPUs allocated to the VM."},
-        .value = [](const Sample& s) -> Result<Value> { return s.record->allocated_vcpus; },
+        .read = [](const Sample& s) -> Result<Value> { return s.record->allocated_vcpus; },
     },
     Statistic{
         .name = "cpu_seconds",
@@ -44,7 +44,7 @@ constexpr std::array table{
         .in_stats_json = true,
         .metric = {"hypeman_vm_cpu_seconds_total", "counter",
                    "CPU time of the VM's hypervisor process, user and system."},
-        .value = [](const Sample& s) -> Result<Value> {
+        .read = [](const Sample& s) -> Result<Value> {
           return s.stat.map([&](const ProcPidStat& stat) {
             return Value{static_cast<double>(stat.user_ticks + stat.system_ticks) /
                          s.units.ticks_per_second};
@@ -55,13 +55,13 @@ constexpr std::array table{
         .name = "instance_id",
         .source_text = "Id of metadata.json",
         .in_stats_json = true,
-        .value = [](const Sample& s) -> Result<Value> { return std::string_view{s.record->id}; },
+        .read = [](const Sample& s) -> Result<Value> { return std::string_view{s.record->id}; },
     },
     Statistic{
         .name = "instance_name",
         .source_text = "Name of metadata.json; control characters and backslashes in octal (\\012)",
         .in_stats_json = true,
-        .value = [](const Sample& s) -> Result<Value> { return std::string_view{s.record->name}; },
+        .read = [](const Sample& s) -> Result<Value> { return std::string_view{s.record->name}; },
     },
     Statistic{
         .name = "memory_rss_bytes",
@@ -71,7 +71,7 @@ constexpr std::array table{
         .in_stats_json = true,
         .metric = {"hypeman_vm_memory_rss_bytes", "gauge",
                    "Resident memory of the VM's hypervisor process."},
-        .value = [](const Sample& s) { return pages_in_bytes(s, &ProcPidStatm::resident_pages); },
+        .read = [](const Sample& s) { return pages_in_bytes(s, &ProcPidStatm::resident_pages); },
     },
     Statistic{
         .name = "memory_vms_bytes",
@@ -81,7 +81,7 @@ constexpr std::array table{
         .in_stats_json = true,
         .metric = {"hypeman_vm_memory_vms_bytes", "gauge",
                    "Virtual memory of the VM's hypervisor process."},
-        .value = [](const Sample& s) { return pages_in_bytes(s, &ProcPidStatm::size_pages); },
+        .read = [](const Sample& s) { return pages_in_bytes(s, &ProcPidStatm::size_pages); },
     },
     // The host sends what the VM receives. An unclean end may leave the TAP behind, so both
     // counters need to know whether the process runs.
@@ -90,19 +90,21 @@ constexpr std::array table{
         .unit = "bytes since the VM's start",
         .source_text = "received by the VM: /sys/class/net/<TAP>/statistics/tx_bytes",
         .sources = Source::proc_stat | Source::tap_tx_bytes,
+        .presence = Presence::listed_if_readable,
         .in_stats_json = true,
         .metric = {"hypeman_vm_network_rx_bytes_total", "counter",
                    "Bytes that the VM has received."},
-        .value = [](const Sample& s) { return bytes(s.tap_tx_bytes); },
+        .read = [](const Sample& s) { return bytes(s.tap_tx_bytes); },
     },
     Statistic{
         .name = "network_tx_bytes",
         .unit = "bytes since the VM's start",
         .source_text = "sent by the VM: /sys/class/net/<TAP>/statistics/rx_bytes",
         .sources = Source::proc_stat | Source::tap_rx_bytes,
+        .presence = Presence::listed_if_readable,
         .in_stats_json = true,
         .metric = {"hypeman_vm_network_tx_bytes_total", "counter", "Bytes that the VM has sent."},
-        .value = [](const Sample& s) { return bytes(s.tap_rx_bytes); },
+        .read = [](const Sample& s) { return bytes(s.tap_rx_bytes); },
     },
     Statistic{
         .name = "memory_utilization_ratio",
@@ -112,7 +114,7 @@ constexpr std::array table{
         .sources = Source::proc_statm,
         .presence = Presence::while_memory_is_allocated,
         .in_stats_json = true,
-        .value = [](const Sample& s) -> Result<Value> {
+        .read = [](const Sample& s) -> Result<Value> {
           return s.statm.map([&](const ProcPidStatm& statm) {
             return Value{static_cast<double>(statm.resident_pages * s.units.page_size) /
                          static_cast<double>(s.record->allocated_memory_bytes)};
@@ -128,7 +130,7 @@ constexpr std::array table{
         .presence = Presence::while_running,
         .metric = {"hypeman_vm_start_time_seconds", "gauge",
                    "Unix time at which the VM's hypervisor process started."},
-        .value = [](const Sample& s) -> Result<Value> {
+        .read = [](const Sample& s) -> Result<Value> {
           return s.stat.map([&](const ProcPidStat& stat) {
             // In milliseconds: finer than the ticks, and the same in every sample.
             using std::chrono::milliseconds;
@@ -143,9 +145,15 @@ constexpr std::array table{
 
 }  // namespace
 
+Result<Value> Statistic::value(const Sample& sample) const {
+  const bool exists = presence == Presence::while_running ? sample.running : is_in(*sample.record);
+  return exists ? read(sample) : failure(ENOENT);
+}
+
 bool Statistic::is_in(const VmRecord& record) const {
   switch (presence) {
     case Presence::always:
+    case Presence::listed_if_readable:
       return true;
     case Presence::while_memory_is_allocated:
       return record.allocated_memory_bytes > 0;
@@ -156,7 +164,14 @@ bool Statistic::is_in(const VmRecord& record) const {
 }
 
 bool Statistic::is_in(const Sample& sample) const {
-  return presence == Presence::while_running ? sample.running : is_in(*sample.record);
+  switch (presence) {
+    case Presence::while_running:
+      return sample.running;
+    case Presence::listed_if_readable:
+      return value(sample).has_value();
+    default:
+      return is_in(*sample.record);
+  }
 }
 
 std::span<const Statistic> statistics() {
@@ -164,10 +179,10 @@ std::span<const Statistic> statistics() {
 }
 
 Sources presence_sources() {
-  const bool need_process = std::ranges::any_of(table, [](const Statistic& statistic) {
-    return statistic.presence == Presence::while_running;
-  });
-  return need_process ? Sources{Source::proc_stat} : Sources{};
+  return sources_of_those([](const Statistic& statistic) {
+           return statistic.presence == Presence::listed_if_readable;
+         }) |
+         Source::proc_stat;  // whether it runs
 }
 
 }  // namespace hypeman::collector

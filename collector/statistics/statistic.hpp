@@ -11,8 +11,15 @@
 
 namespace hypeman::collector {
 
-/// When a VM has a statistic.
-enum class Presence : std::uint8_t { always, while_memory_is_allocated, while_running };
+/// When a VM has a statistic, and when its file is listed.
+enum class Presence : std::uint8_t {
+  always,
+  while_memory_is_allocated,
+  while_running,
+  /// Always, but the file is not listed if the counter of the TAP cannot be read. Otherwise a
+  /// program that reads all files would fail because of one VM.
+  listed_if_readable,
+};
 
 /// A metric family of metrics.prom. The texts must be valid for Prometheus.
 struct Metric {
@@ -31,12 +38,17 @@ struct Statistic {
   Presence presence = Presence::always;
   bool in_stats_json = false;  ///< whether it is a key in stats.json
   Metric metric;               ///< empty: not exported
-  /// Returns the value, or the error of the measurement. The sample must hold `sources`.
-  Result<Value> (*value)(const Sample& sample);
+  /// The value of a VM that has the statistic.
+  Result<Value> (*read)(const Sample& sample);
+
+  /// The value, or the error of the measurement. ENOENT: the VM does not have the statistic. The
+  /// sample must hold `sources`.
+  [[nodiscard]] Result<Value> value(const Sample& sample) const;
 
   /// Whether a VM with this record may have the statistic.
   [[nodiscard]] bool is_in(const VmRecord& record) const;
-  /// Whether the VM of the sample has the statistic.
+  /// Whether the statistic is listed for the VM of the sample. The sample must hold
+  /// presence_sources(). If it is not, value() says why.
   [[nodiscard]] bool is_in(const Sample& sample) const;
 };
 

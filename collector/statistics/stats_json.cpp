@@ -40,7 +40,7 @@ void append_stats_json(const Sample& sample, std::string& out) {
   std::string_view separator;
   std::size_t padding = 0;
   for (const auto& statistic : statistics()) {
-    if (!statistic.in_stats_json || !statistic.is_in(sample)) {
+    if (!statistic.in_stats_json || !statistic.is_in(*sample.record)) {
       continue;
     }
     if (!separator.empty()) {

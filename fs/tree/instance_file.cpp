@@ -43,6 +43,10 @@ Result<void> InstanceFile::render(const collector::Sample& sample, std::string& 
   text.clear();
   const auto* const one = statistic();
   if (one == nullptr) {
+    // Zeros would look like those of a VM that does not run.
+    if (!sample.stat) {
+      return tl::unexpected{sample.stat.error()};
+    }
     collector::append_stats_json(sample, text);
     return {};
   }

@@ -58,6 +58,9 @@ void FakeProc::write(const FakeProcess& process) const {
   write_over(directory / "stat", stat_text(process));
   write_over(directory / "statm", std::to_string(process.size_pages) + ' ' +
                                       std::to_string(process.resident_pages) + " 7 3 0 90 0\n");
+  write_over(directory / "status", "Name:\t" + process.command + "\nUmask:\t0022\nUid:\t" +
+                                       std::to_string(process.real_user) + '\t' +
+                                       std::to_string(process.effective_user) + "\t0\t0\n");
   write_over(directory / "cmdline", process.command_line);
 }
 

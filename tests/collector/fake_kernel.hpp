@@ -29,6 +29,8 @@ struct FakeProcess {
   std::uint64_t start_time_ticks = 123456;
   std::uint64_t size_pages = 1000;
   std::uint64_t resident_pages = 100;
+  uid_t real_user = 0;
+  uid_t effective_user = 0;
   std::string command_line;
 };
 

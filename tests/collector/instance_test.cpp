@@ -7,7 +7,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <latch>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,6 +22,7 @@
 #include "tests/collector/samples.hpp"
 #include "tests/collector/test_host.hpp"
 #include "tests/support/child_process.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace hypeman::tests {
 namespace {
@@ -226,6 +230,32 @@ TEST_F(FakedInstance, MissingTapFailsOnlyTheNetworkAndIsLoggedOnce) {
   EXPECT_NE(host().log().find("network"), std::string::npos) << host().log();
 }
 
+TEST_F(FakedInstance, TapThatTheKernelDeletesIsMissingAndLoggedOnce) {
+  const auto counter = sys().statistics(interface) / "tx_bytes";
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    sys().remove(interface);
+    EXPECT_EQ(error_of(rx_bytes(sample())), ENODEV);
+    sys().write(interface, 1, 2);
+    std::filesystem::remove(counter);
+    // A file of an interface that answers EINVAL, as all files of an interface do in that moment.
+    std::filesystem::create_symlink("/sys/class/net/lo/speed", counter);
+    EXPECT_EQ(error_of(rx_bytes(sample())), ENODEV);
+  }
+  EXPECT_EQ(host().logged_lines(), 1U) << host().log();
+}
+
+TEST_F(FakedInstance, SaysWithoutASystemCallWhetherItsProcessMustBeChecked) {
+  const auto record = instance().record().value();
+  EXPECT_TRUE(instance().may_wait(*record));
+  ASSERT_TRUE(sample().running);
+  EXPECT_FALSE(instance().may_wait(*record));
+  auto restarted = *record;
+  ++restarted.process->start_time_ticks;
+  EXPECT_TRUE(instance().may_wait(restarted));
+  restarted.process.reset();
+  EXPECT_FALSE(instance().may_wait(restarted));
+}
+
 TEST_F(FakedInstance, TapThatAppearsLaterIsMeasured) {
   sys().remove(interface);
   ASSERT_EQ(error_of(rx_bytes(sample())), ENODEV);
@@ -254,6 +284,27 @@ TEST_F(FakedInstance, UnreadableProcessIsNotShownAsStopped) {
     EXPECT_TRUE(rx_bytes(measured));
   }
   EXPECT_EQ(host().logged_lines(), 2U) << host().log();  // once per part
+}
+
+TEST_F(FakedInstance, IsNotShownAsStoppedIfNoThreadIsLeftToCheckIt) {
+  const auto release = std::make_shared<std::latch>(1);
+  while (host().host().procfs.threads->run([release] { release->wait(); })) {
+  }
+  auto checked = process();
+  checked.command_line = command_line({"vmm", data().socket(first_id)});
+  proc().replace(checked);
+  auto record = running();
+  record.socket_path = data().socket(first_id);
+  data().write(record);
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const auto measured = sample();
+    EXPECT_TRUE(measured.running);
+    EXPECT_EQ(error_of(cpu_seconds(measured)), EAGAIN);
+  }
+  EXPECT_EQ(host().logged_lines(), 2U) << host().log();  // once per part
+  EXPECT_NE(host().log().find("thread"), std::string::npos) << host().log();
+  release->count_down();
+  EXPECT_TRUE(eventually([&] { return cpu_seconds(sample()).has_value(); }));
 }
 
 TEST_F(FakedInstance, ExitingProcessFailsOnlyTheMemory) {

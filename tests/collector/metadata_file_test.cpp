@@ -83,6 +83,17 @@ TEST_F(MetadataFileTest, ReadsAValidFile) {
   EXPECT_EQ(host().log(), "");
 }
 
+TEST_F(MetadataFileTest, ProcessBelongsToTheOwnerOfTheDirectory) {
+  auto running = record("web");
+  running.pid = 4711;
+  data().write(running);
+  EXPECT_EQ(file().read().value()->process->owner, ::geteuid());
+  if (constexpr uid_t other = 1234; ::chown(directory().c_str(), other, other) == 0) {
+    data().write(running);
+    EXPECT_EQ(file().read().value()->process->owner, other);
+  }
+}
+
 TEST_F(MetadataFileTest, SeesARenameAtOnce) {
   for (int version = 0; version < 100; ++version) {
     const auto expected = "web-" + std::to_string(version);

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -16,10 +17,21 @@
 namespace hypeman::tests {
 namespace {
 
-using collector::command_line_names;
-using collector::read_proc_pid_cmdline;
+using collector::NamedSocket;
+using collector::SocketSearch;
 
 const std::string path = "/var/lib/hypeman/guests/qilviffnqzck2jrim1x6s2b1/ch.sock";
+
+Result<NamedSocket> named_socket(std::string_view text, const std::string& socket_path) {
+  const TemporaryDirectory directory;
+  write_over(directory.path() / "cmdline", text);
+  const UniqueFd fd{::open((directory.path() / "cmdline").c_str(), O_RDONLY | O_CLOEXEC)};
+  return SocketSearch{socket_path}.read_proc_pid_cmdline(fd.get());
+}
+
+bool command_line_names(std::string_view text, const std::string& socket_path) {
+  return named_socket(text, socket_path) == NamedSocket::of_this_vm;
+}
 
 TEST(CommandLineNames, AnArgumentOfItsOwn) {
   EXPECT_TRUE(
@@ -77,7 +89,7 @@ TEST(CommandLineNames, NotAPathThatIsSplitOverTwoArguments) {
 
 TEST(CommandLineNames, ASimilarPathDoesNotHideTheRealOne) {
   EXPECT_TRUE(command_line_names(command_line({"vmm", "/mnt" + path, path + "2", path}), path));
-  EXPECT_TRUE(command_line_names("aa" + std::string(1, '\0') + "a", "a"));
+  EXPECT_TRUE(command_line_names("/a/a" + std::string(1, '\0') + "/a", "/a"));
 }
 
 TEST(CommandLineNames, NothingInAnEmptyCommandLine) {
@@ -85,31 +97,73 @@ TEST(CommandLineNames, NothingInAnEmptyCommandLine) {
   EXPECT_FALSE(command_line_names(std::string(3, '\0'), path));
 }
 
-TEST(CommandLineNames, NoEmptyPath) {
-  EXPECT_FALSE(command_line_names("", ""));
-  EXPECT_FALSE(command_line_names(command_line({"vmm", "", "x"}), ""));
+TEST(CommandLineNames, NothingButAnAbsolutePath) {
+  EXPECT_TRUE(SocketSearch::is_possible(path));
+  for (const auto& other :
+       {std::string{}, std::string{"ch.sock"}, path + '\0', "/" + std::string(5000, 'x')}) {
+    EXPECT_FALSE(SocketSearch::is_possible(other)) << other;
+  }
 }
 
-TEST(ProcPidCmdline, ReadsTheFileOfThisProcess) {
+TEST(CommandLineNames, ThePathAtAnyPlaceOfALongText) {
+  for (std::size_t before = 0; before < 40'000; before += 397) {
+    EXPECT_TRUE(command_line_names(command_line({std::string(before, '/'), path, "x"}), path))
+        << before;
+    const auto text = command_line({std::string(before, '/'), path + "x", std::string(9000, 'y')});
+    EXPECT_FALSE(command_line_names(text, path)) << before;
+  }
+}
+
+const std::string guests = "/var/lib/hypeman/guests/";
+const std::string other_id = "tz4a98xxat96iws9zmbrgj3a";
+const std::string other_directory = guests + other_id + "/";
+
+TEST(CommandLineNames, TheSocketOfAnotherVm) {
+  for (const auto* name : {"ch.sock", "qemu.sock", "fc.sock"}) {
+    for (const auto* head : {"", "--api-socket=", "socket,id=qmp,path="}) {
+      for (const auto* tail : {"", ",server=on"}) {
+        const auto argument = head + other_directory + name + tail;
+        EXPECT_EQ(named_socket(command_line({"vmm", argument}), path), NamedSocket::of_another_vm)
+            << argument;
+      }
+    }
+  }
+}
+
+TEST(CommandLineNames, ItsOwnSocketCountsMore) {
+  const auto other = guests + other_id + "/ch.sock";
+  EXPECT_EQ(named_socket(command_line({"vmm", other, path}), path), NamedSocket::of_this_vm);
+  EXPECT_EQ(named_socket(command_line({"vmm", path, other}), path), NamedSocket::of_this_vm);
+}
+
+TEST(CommandLineNames, NoOtherFileOfAnotherVm) {
+  for (const auto& argument :
+       {guests + other_id + "/overlay.raw", guests + other_id + "/deep/ch.sock",
+        guests + other_id + ".sock", guests + "Not-An-Id/ch.sock", guests + "/ch.sock",
+        "x" + other_directory + "ch.sock", "/other/guests/" + other_id + "/ch.sock",
+        guests + "qilviffnqzck2jrim1x6s2b1/serial.sock"}) {
+    EXPECT_EQ(named_socket(command_line({"vmm", argument}), path), NamedSocket::none) << argument;
+  }
+}
+
+TEST(CommandLineNames, NoSocketOfAnotherVmIfThePathHasNoInstanceId) {
+  EXPECT_EQ(named_socket(command_line({"vmm", "/run/ab/y.sock"}), "/x.sock"), NamedSocket::none);
+  EXPECT_EQ(named_socket(command_line({"vmm", "/y.sock"}), "/x.sock"), NamedSocket::none);
+}
+
+TEST(ProcPidCmdline, IsReadFromARealProcess) {
   const UniqueFd fd{::open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC)};
-  const auto text = read_proc_pid_cmdline(fd.get());
-  ASSERT_TRUE(text) << text.error().message();
-  EXPECT_NE(text->find("collector_test"), std::string::npos);
+  EXPECT_EQ(SocketSearch{path}.read_proc_pid_cmdline(fd.get()), NamedSocket::none);
 }
 
-TEST(ProcPidCmdline, ReadsALongOneToItsEnd) {
-  constexpr std::size_t length = 3'000'000;
-  const TemporaryDirectory directory;
-  write_over(directory.path() / "cmdline", command_line({std::string(length, 'x'), path}));
-  const UniqueFd fd{::open((directory.path() / "cmdline").c_str(), O_RDONLY | O_CLOEXEC)};
-  const auto text = read_proc_pid_cmdline(fd.get());
-  ASSERT_TRUE(text) << text.error().message();
-  EXPECT_TRUE(command_line_names(*text, path));
+TEST(ProcPidCmdline, IsReadToItsEndWithinTheLimit) {
+  const std::string padding(SocketSearch::max_command_line_bytes - path.size() - 2, 'x');
+  EXPECT_TRUE(command_line_names(command_line({padding, path}), path));
 }
 
-TEST(ProcPidCmdline, RefusesATextAboveTheLimit) {
+TEST(ProcPidCmdline, BeyondTheLimitIsRefused) {
   const UniqueFd fd{::open("/dev/zero", O_RDONLY | O_CLOEXEC)};
-  EXPECT_EQ(error_of(read_proc_pid_cmdline(fd.get())), EFBIG);
+  EXPECT_EQ(error_of(SocketSearch{path}.read_proc_pid_cmdline(fd.get())), EFBIG);
 }
 
 }  // namespace

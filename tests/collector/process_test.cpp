@@ -10,27 +10,39 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <thread>
 
 #include <gtest/gtest.h>
 
+#include "collector/kernel/kernel_files.hpp"
 #include "tests/collector/error_of.hpp"
 #include "tests/collector/fake_kernel.hpp"
 #include "tests/support/child_process.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/paths.hpp"
 #include "tests/support/privileges.hpp"
+#include "tests/support/stats_mount.hpp"
 
 namespace hypeman::tests {
 namespace {
 
+using collector::KernelFiles;
 using collector::Process;
 using collector::ProcessIdentity;
 using collector::Procfs;
 
 const std::string socket_path = "/var/lib/hypeman/guests/qilviffnqzck2jrim1x6s2b1/ch.sock";
+const std::string other_vm = "/var/lib/hypeman/guests/tz4a98xxat96iws9zmbrgj3a/qemu.sock";
 constexpr auto other_boot = "00000000-0000-4000-8000-000000000000";
+
+/// Checks and opens the process as a measurement does.
+Result<std::shared_ptr<const Process>> open_process(const Procfs& procfs,
+                                                    const ProcessIdentity& identity) {
+  return std::make_shared<KernelFiles>()->process(procfs, identity);
+}
 
 /// A real process with the path of the socket on its command line.
 class RealProcess : public ::testing::Test {
@@ -47,10 +59,10 @@ class RealProcess : public ::testing::Test {
   }
   /// The record of older versions.
   [[nodiscard]] ProcessIdentity old_record() const {
-    return {.pid = child_.pid(), .socket_path = socket_path};
+    return {.pid = child_.pid(), .socket_path = socket_path, .owner = ::geteuid()};
   }
   [[nodiscard]] int pin(const ProcessIdentity& recorded) const {
-    return error_of(Process::open(procfs_, recorded));
+    return error_of(open_process(procfs_, recorded));
   }
 
  private:
@@ -59,13 +71,13 @@ class RealProcess : public ::testing::Test {
 };
 
 TEST_F(RealProcess, IsRecognisedByItsStartTimeAndBoot) {
-  const auto process = Process::open(procfs(), new_record());
+  const auto process = open_process(procfs(), new_record());
   ASSERT_TRUE(process) << process.error().message();
-  const auto stat = process->read_stat();
+  const auto stat = (*process)->read_stat();
   ASSERT_TRUE(stat) << stat.error().message();
   EXPECT_EQ(stat->start_time_ticks, start_time_ticks(child().pid()));
   EXPECT_TRUE(stat->alive());
-  const auto statm = process->read_statm();
+  const auto statm = (*process)->read_statm();
   ASSERT_TRUE(statm) << statm.error().message();
   EXPECT_GT(statm->resident_pages, 0U);
 }
@@ -119,13 +131,13 @@ TEST_F(RealProcess, IsNotRunningWhenItHasDied) {
 
 TEST_F(RealProcess, IsNotRunningAsAZombie) {
   const auto recorded = new_record();
-  const auto pinned = Process::open(procfs(), recorded);
+  const auto pinned = open_process(procfs(), recorded);
   ASSERT_TRUE(pinned);
   child().send_signal(SIGKILL);
-  ASSERT_TRUE(eventually([&] { return !pinned->read_stat().value().alive(); }));
+  ASSERT_TRUE(eventually([&] { return !(*pinned)->read_stat().value().alive(); }));
   EXPECT_EQ(pin(recorded), ESRCH);
   EXPECT_EQ(pin(old_record()), ESRCH);
-  EXPECT_EQ(error_of(pinned->read_statm()), ESRCH);
+  EXPECT_EQ(error_of((*pinned)->read_statm()), ESRCH);
 }
 
 TEST_F(RealProcess, ThatIsStoppedIsStillRunning) {
@@ -134,24 +146,36 @@ TEST_F(RealProcess, ThatIsStoppedIsStillRunning) {
 }
 
 TEST_F(RealProcess, OpenFilesShowNothingAfterItsDeath) {
-  const auto process = Process::open(procfs(), new_record());
+  const auto process = open_process(procfs(), new_record());
   ASSERT_TRUE(process);
   child().send_signal(SIGKILL);
   ASSERT_TRUE(child().wait(std::chrono::seconds{10}));
-  EXPECT_EQ(error_of(process->read_stat()), ESRCH);
-  EXPECT_EQ(error_of(process->read_statm()), ESRCH);
+  EXPECT_EQ(error_of((*process)->read_stat()), ESRCH);
+  EXPECT_EQ(error_of((*process)->read_statm()), ESRCH);
 }
 
-/// A process with a given PID, which waits until it is killed.
+/// Whether exec(2) has set the command line.
+bool names_a_socket(pid_t pid) {
+  const auto text = read_file("/proc/" + std::to_string(pid) + "/cmdline").text;
+  return text.find(".sock") != std::string::npos;
+}
+
+/// A process with a given PID, which runs until it is killed. If a socket is given, it is on the
+/// command line of the process.
 class ProcessWithPid {
  public:
-  explicit ProcessWithPid(pid_t pid) {
+  explicit ProcessWithPid(pid_t pid, const std::string& socket = {}) {
+    const std::string program{paths::stand_in};
     clone_args arguments{};
     arguments.exit_signal = SIGCHLD;
     arguments.set_tid = reinterpret_cast<std::uintptr_t>(&pid);
     arguments.set_tid_size = 1;
     pid_ = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
     if (pid_ == 0) {
+      if (!socket.empty()) {
+        ::execl(program.c_str(), "stand_in", "--api-socket", socket.c_str(), nullptr);
+        ::_exit(127);
+      }
       for (;;) {
         ::pause();
       }
@@ -185,7 +209,7 @@ TEST_F(ReusedPid, IsNeverReported) {
                                    .boot_id = current_boot_id(),
                                    .socket_path = socket_path};
   const ProcessIdentity old_record{.pid = pid, .socket_path = socket_path};
-  const auto pinned = Process::open(procfs, new_record);
+  const auto pinned = open_process(procfs, new_record);
   ASSERT_TRUE(pinned) << pinned.error().message();
 
   hypervisor.send_signal(SIGKILL);
@@ -194,10 +218,52 @@ TEST_F(ReusedPid, IsNeverReported) {
   const ProcessWithPid stranger{pid};
   ASSERT_EQ(stranger.pid(), pid);
 
-  EXPECT_EQ(error_of(pinned->read_stat()), ESRCH);
-  EXPECT_EQ(error_of(pinned->read_statm()), ESRCH);
-  EXPECT_EQ(error_of(Process::open(procfs, new_record)), ESRCH);
-  EXPECT_EQ(error_of(Process::open(procfs, old_record)), ESRCH);
+  EXPECT_EQ(error_of((*pinned)->read_stat()), ESRCH);
+  EXPECT_EQ(error_of((*pinned)->read_statm()), ESRCH);
+  EXPECT_EQ(error_of(open_process(procfs, new_record)), ESRCH);
+  EXPECT_EQ(error_of(open_process(procfs, old_record)), ESRCH);
+}
+
+/// Two processes can have the same PID and the same start time, which counts in ticks.
+TEST_F(ReusedPid, OfAnotherVmIsNotReportedWithinATick) {
+  const auto procfs = Procfs::open("/proc").value();
+  const auto pid = start_stand_in(socket_path).pid();  // it has ended already
+  for (;;) {
+    std::uint64_t start_time = 0;
+    {
+      const ProcessWithPid hypervisor{pid};
+      ASSERT_EQ(hypervisor.pid(), pid);
+      start_time = start_time_ticks(pid);
+    }
+    const ProcessWithPid stranger{pid, other_vm};
+    ASSERT_EQ(stranger.pid(), pid);
+    if (start_time_ticks(pid) != start_time) {
+      continue;  // a new tick has begun
+    }
+    ASSERT_TRUE(eventually([&] { return names_a_socket(pid); }));
+    EXPECT_EQ(error_of(open_process(procfs, {.pid = pid,
+                                             .start_time_ticks = start_time,
+                                             .boot_id = current_boot_id(),
+                                             .socket_path = socket_path})),
+              ESRCH);
+    return;
+  }
+}
+
+class ForeignUser : public EndToEndTest {};
+
+TEST_F(ForeignUser, IsNotTheHypervisorEvenWithTheSocketOnItsCommandLine) {
+  constexpr uid_t nobody = 65534;
+  const auto procfs = Procfs::open("/proc").value();
+  const auto process = ChildProcess::spawn(
+      {std::string{paths::stand_in}, "--api-socket", socket_path}, as_unprivileged_user());
+  ASSERT_TRUE(eventually([&] { return names_a_socket(process.pid()); }));
+  ProcessIdentity record{.pid = process.pid(), .socket_path = socket_path, .owner = 0};
+  EXPECT_EQ(error_of(open_process(procfs, record)), ESRCH);
+  record.owner = nobody;
+  EXPECT_EQ(error_of(open_process(procfs, record)), 0);
+  record.owner = nobody - 1;
+  EXPECT_EQ(error_of(open_process(procfs, record)), ESRCH);
 }
 
 /// Processes in a directory with the layout of /proc.
@@ -216,7 +282,7 @@ class FakedProcess : public ::testing::Test {
   }
   [[nodiscard]] const FakeProc& proc() const { return proc_; }
   [[nodiscard]] int pin(const ProcessIdentity& record) const {
-    return error_of(Process::open(Procfs::open(proc_.path()).value(), record));
+    return error_of(open_process(Procfs::open(proc_.path()).value(), record));
   }
 
  private:
@@ -275,6 +341,63 @@ TEST_F(FakedProcess, OfAnotherVmIsRefused) {
   stranger.command_line = command_line({"cloud-hypervisor", "--api-socket", socket_path + "2"});
   proc().replace(stranger);
   EXPECT_EQ(pin({.pid = stranger.pid, .socket_path = socket_path}), ESRCH);
+}
+
+TEST_F(FakedProcess, ThatNamesTheSocketOfAnotherVmIsRefusedAlsoWithStartTimeAndBoot) {
+  auto stranger = process();
+  stranger.command_line = command_line({"qemu", "-chardev", "socket,id=qmp,path=" + other_vm});
+  proc().replace(stranger);
+  EXPECT_EQ(pin(recorded()), ESRCH);
+  auto no_socket = recorded();
+  no_socket.socket_path = "";
+  EXPECT_EQ(pin(no_socket), 0);
+}
+
+TEST_F(FakedProcess, ThatAlsoNamesItsOwnSocketIsAccepted) {
+  auto forked = process();
+  forked.command_line = command_line({"vmm", "--from", other_vm, "--api-socket", socket_path});
+  proc().replace(forked);
+  EXPECT_EQ(pin(recorded()), 0);
+}
+
+TEST_F(FakedProcess, WithAnEndlessCommandLineIsNotRunning) {
+  auto stranger = process();
+  stranger.command_line = command_line({std::string(5'000'000, 'x'), socket_path});
+  proc().replace(stranger);
+  EXPECT_EQ(pin(recorded()), ESRCH);
+  EXPECT_EQ(pin({.pid = stranger.pid, .socket_path = socket_path}), ESRCH);
+}
+
+TEST_F(FakedProcess, OfAForeignUserIsRefusedBeforeItsCommandLineIsRead) {
+  constexpr uid_t owner = 1000;
+  auto record = recorded();
+  record.start_time_ticks = 0;
+  record.owner = owner;
+  const auto pin_as = [&](uid_t real, uid_t effective) {
+    auto candidate = process();
+    candidate.real_user = real;
+    candidate.effective_user = effective;
+    proc().replace(candidate);
+    if (real == owner + 1 || effective == owner + 1) {
+      std::filesystem::remove(proc().process(candidate.pid) / "cmdline");
+      std::filesystem::create_directory(proc().process(candidate.pid) / "cmdline");
+    }
+    return pin(record);
+  };
+  EXPECT_EQ(pin_as(owner, owner), 0);
+  EXPECT_EQ(pin_as(0, 0), 0);
+  EXPECT_EQ(pin_as(owner, 0), 0);
+  EXPECT_EQ(pin_as(owner + 1, owner + 1), ESRCH);
+  EXPECT_EQ(pin_as(owner + 1, owner), ESRCH);
+  EXPECT_EQ(pin_as(owner, owner + 1), ESRCH);
+}
+
+TEST_F(FakedProcess, WithStartTimeAndBootMayRunAsAnyUser) {
+  auto jailed = process();
+  jailed.real_user = 1000;
+  jailed.effective_user = 1000;
+  proc().replace(jailed);
+  EXPECT_EQ(pin(recorded()), 0);
 }
 
 TEST_F(FakedProcess, ThatIsDeadIsNotRunning) {

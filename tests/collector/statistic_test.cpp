@@ -1,5 +1,6 @@
 #include "collector/statistics/statistic.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <set>
@@ -115,6 +116,33 @@ TEST(Statistics, FailOnlyWithTheErrorOfTheirSource) {
     }
     EXPECT_EQ(error_of(statistic.value(sample)), expected) << statistic.name;
   }
+}
+
+TEST(Statistics, ThatAVmDoesNotHaveHaveNoValue) {
+  auto sample = documented_sample();
+  sample.running = false;
+  EXPECT_EQ(error_of(value_of(sample, "start_time_seconds")), ENOENT);
+  EXPECT_EQ(error_of(value_of(sample, "cpu_seconds")), 0);
+  auto nothing_allocated = documented_record();
+  nothing_allocated.allocated_memory_bytes = 0;
+  EXPECT_EQ(error_of(value_of(documented_sample(nothing_allocated), "memory_utilization_ratio")),
+            ENOENT);
+}
+
+TEST(Statistics, OfATapThatIsGoneAreNotListed) {
+  const auto listed = [](const collector::Sample& sample, std::string_view name) {
+    const auto rows = statistics();
+    const auto row = std::ranges::find(rows, name, &collector::Statistic::name);
+    return row != rows.end() && row->is_in(sample);
+  };
+  auto sample = documented_sample();
+  sample.tap_rx_bytes = failure(ENODEV);
+  EXPECT_FALSE(listed(sample, "network_tx_bytes"));
+  EXPECT_TRUE(listed(sample, "network_rx_bytes"));
+  sample.tap_tx_bytes = failure(ENODEV);
+  EXPECT_FALSE(listed(sample, "network_rx_bytes"));
+  EXPECT_TRUE(listed(sample, "cpu_seconds"));
+  EXPECT_EQ(collector::presence_sources(), Source::proc_stat | collector::tap_sources);
 }
 
 }  // namespace

@@ -2,11 +2,14 @@
 
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -108,6 +111,15 @@ TEST_F(FakedInterface, IsNotMistakenForALongerName) {
   EXPECT_EQ(error_of(open()), ENODEV);
 }
 
+TEST_F(FakedInterface, IsNoDeviceWhileTheKernelDeletesIt) {
+  sys().write(interface, 1, 2);
+  const auto counter = sys().statistics(interface) / "rx_bytes";
+  std::filesystem::remove(counter);
+  // A file of an interface that answers EINVAL, as all files of an interface do in that moment.
+  std::filesystem::create_symlink("/sys/class/net/lo/speed", counter);
+  EXPECT_EQ(error_of(open().value().read_rx_bytes()), ENODEV);
+}
+
 class RealInterface : public EndToEndTest {
  protected:
   [[nodiscard]] static std::string name() {
@@ -133,6 +145,24 @@ TEST_F(RealInterface, CountsWhatTheHostReceivesAndSends) {
   tap.transmit_from_host(experimental_frame(received));
   EXPECT_EQ(opened->read_rx_bytes().value() - rx_before, sent);
   EXPECT_EQ(opened->read_tx_bytes().value() - tx_before, received);
+}
+
+TEST_F(RealInterface, IsNoDeviceFromTheMomentOfItsDeletion) {
+  for (int round = 0; round < 10; ++round) {
+    std::optional<Tap> tap{std::in_place, name()};
+    const auto opened = open();
+    ASSERT_TRUE(opened) << opened.error().message();
+    std::atomic<bool> deleted = false;
+    std::jthread deletion{[&] {
+      tap.reset();
+      deleted = true;
+    }};
+    while (!deleted) {
+      const auto error = error_of(opened->read_rx_bytes());
+      ASSERT_TRUE(error == 0 || error == ENODEV) << error;
+    }
+    EXPECT_EQ(error_of(opened->read_rx_bytes()), ENODEV);
+  }
 }
 
 TEST_F(RealInterface, OpenFilesNeverShowAnotherInterfaceOfTheSameName) {

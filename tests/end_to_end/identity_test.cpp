@@ -1,15 +1,19 @@
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -17,6 +21,7 @@
 #include "tests/support/data_directory.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/hung_processes.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
@@ -26,10 +31,14 @@ namespace {
 
 constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
 
-/// A process that does not belong to Hypeman, with the same PID as an earlier process.
+/// A process with the same PID as an earlier process. It does not belong to the VM of that one. If
+/// a socket is given, it is on the command line of the process.
 class Stranger {
  public:
-  explicit Stranger(pid_t pid) : pid_{pid} {
+  explicit Stranger(pid_t pid, const std::string& socket = {}) : pid_{pid} {
+    const std::string program{paths::stand_in};
+    const char* const option = socket.empty() ? "--busy" : "--api-socket";
+    const char* const value = socket.empty() ? nullptr : socket.c_str();
     clone_args arguments{};
     arguments.exit_signal = SIGCHLD;
     arguments.set_tid = reinterpret_cast<std::uintptr_t>(&pid_);
@@ -39,7 +48,7 @@ class Stranger {
       throw errno_error("clone3 with PID " + std::to_string(pid));
     }
     if (child == 0) {
-      ::execl(std::string{paths::stand_in}.c_str(), "stand_in", "--busy", nullptr);
+      ::execl(program.c_str(), "stand_in", option, value, nullptr);
       ::_exit(127);
     }
   }
@@ -177,6 +186,90 @@ TEST_F(RecordedIdentity, ProcessThatNamesAnotherSocketIsNotReported) {
   data.write({.id = id, .pid = process.pid(), .socket_path = data.socket(id)});
   const StatsMount mount{data.path()};
   expect_not_running(mount);
+}
+
+TEST_F(RecordedIdentity, AnotherVmWithTheSamePidAndStartTimeIsNotReported) {
+  constexpr auto other_id = "tz4a98xxat96iws9zmbrgj3a";
+  const auto pid = start_stand_in(data.socket(id)).pid();  // it has ended already
+  for (;;) {
+    std::uint64_t start_time = 0;
+    {
+      const Stranger hypervisor{pid, data.socket(id)};
+      start_time = start_time_ticks(pid);
+    }
+    const Stranger stranger{pid, data.socket(other_id)};
+    if (start_time_ticks(pid) != start_time) {
+      continue;  // a new tick of the clock of start times has begun
+    }
+    const auto command_line = "/proc/" + std::to_string(pid) + "/cmdline";
+    ASSERT_TRUE(eventually(
+        [&] { return read_file(command_line).text.find(other_id) != std::string::npos; }));
+    data.write(running_record(id, pid, data.socket(id)));
+    const StatsMount mount{data.path()};
+    expect_not_running(mount);
+    return;
+  }
+}
+
+TEST_F(RecordedIdentity, ProcessOfAForeignUserIsNotReportedEvenIfItNamesTheSocket) {
+  constexpr uid_t nobody = 65534;
+  const auto process = ChildProcess::spawn(
+      {std::string{paths::stand_in}, "--api-socket", data.socket(id)}, as_unprivileged_user());
+  const InstanceRecord record{.id = id, .pid = process.pid(), .socket_path = data.socket(id)};
+  data.write(record);
+  const StatsMount mount{data.path()};
+  const auto command_line = "/proc/" + std::to_string(process.pid()) + "/cmdline";
+  ASSERT_TRUE(
+      eventually([&] { return read_file(command_line).text.find(id) != std::string::npos; }));
+  expect_not_running(mount);
+
+  ASSERT_EQ(::chown(data.instance(id).c_str(), nobody, nobody), 0);
+  data.write(record);
+  EXPECT_NE(mount.value(id, "memory_rss_bytes"), "0");
+}
+
+TEST_F(RecordedIdentity, ProcessWithAnEndlessCommandLineIsNotReported) {
+  rlimit stack{};
+  ASSERT_EQ(::getrlimit(RLIMIT_STACK, &stack), 0);
+  const rlimit large{.rlim_cur = std::min<rlim_t>(stack.rlim_max, rlim_t{32} << 20U),
+                     .rlim_max = stack.rlim_max};
+  std::vector<std::string> arguments(46, std::string(100'000, 'x'));
+  arguments.front() = paths::stand_in;
+  arguments.push_back(data.socket(id));
+  ASSERT_EQ(::setrlimit(RLIMIT_STACK, &large), 0);  // it limits the arguments too
+  const auto process = ChildProcess::spawn(arguments);
+  ASSERT_EQ(::setrlimit(RLIMIT_STACK, &stack), 0);
+  data.write({.id = id, .pid = process.pid(), .socket_path = data.socket(id)});
+  const StatsMount mount{data.path()};
+  expect_not_running(mount);
+}
+
+TEST_F(RecordedIdentity, CommandLineThatHangsCostsOnlyTheReadersOfItsVm) {
+  constexpr auto other_id = "tz4a98xxat96iws9zmbrgj3a";
+  const auto hung_id = [](int number) { return "hung" + std::to_string(number); };
+  constexpr int count = 8;
+  HungProcesses hung;
+  for (int number = 0; number < count; ++number) {
+    const auto socket = data.socket(hung_id(number));
+    data.write({.id = hung_id(number), .pid = hung.start(socket), .socket_path = socket});
+  }
+  const auto process = start_stand_in(data.socket(other_id));
+  data.write({.id = other_id, .pid = process.pid(), .socket_path = data.socket(other_id)});
+  const StatsMount mount{data.path()};
+  for (int number = 0; number < count; ++number) {
+    EXPECT_EQ(mount.read(hung_id(number), "memory_rss_bytes").error, ETIMEDOUT);
+    EXPECT_NE(mount.value(other_id, "memory_rss_bytes"), "0");
+    EXPECT_EQ(mount.read(hung_id(number), "stats.json").error, ETIMEDOUT);
+  }
+  EXPECT_EQ(mount.instances().size(), static_cast<std::size_t>(count + 1));
+  const auto metrics = read_file(mount / "metrics.prom");
+  EXPECT_NE(metrics.text.find(other_id), std::string::npos);
+  hung.release();
+  for (int number = 0; number < count; ++number) {
+    EXPECT_TRUE(
+        eventually([&] { return mount.read(hung_id(number), "memory_rss_bytes").error == 0; }));
+    EXPECT_NE(mount.value(hung_id(number), "memory_rss_bytes"), "0");
+  }
 }
 
 TEST_F(RecordedIdentity, OldMetadataWithoutASocketPathMatchesNoProcess) {

@@ -214,6 +214,35 @@ TEST_F(Numbers, MissingTapFailsOnlyItsFilesAndIsLoggedOnce) {
   EXPECT_EQ(log.find("network traffic", first + 1), std::string::npos) << log;
 }
 
+TEST_F(Numbers, MissingTapDoesNotFailReadersOfTheWholeTree) {
+  const auto process = start_stand_in(data.socket(id));
+  auto record = running_record(id, process.pid(), data.socket(id));
+  record.network_enabled = true;
+  data.write(record);
+  const StatsMount mount{data.path()};
+  const auto grep = run({"grep", "-r", "-q", "no such text", mount.path().string()});
+  EXPECT_EQ(grep.status.code, 1) << grep.err;  // 2: a file cannot be read
+  const auto files = list(mount / id);
+  EXPECT_EQ(std::ranges::count(files, "network_rx_bytes"), 0);
+  EXPECT_EQ(std::ranges::count(files, "network_tx_bytes"), 0);
+  EXPECT_EQ(std::ranges::count(files, "cpu_seconds"), 1);
+  EXPECT_EQ(read_file(mount / "metrics.prom").text.find("network_rx_bytes_total{"),
+            std::string::npos);
+
+  const Tap tap{tap_of_id};
+  EXPECT_EQ(std::ranges::count(list(mount / id), "network_rx_bytes"), 1);
+}
+
+TEST_F(Numbers, NetworkFilesAreListedWithoutANetworkAndWithoutAProcess) {
+  data.write({.id = id, .network_enabled = true});
+  const StatsMount mount{data.path()};
+  EXPECT_EQ(std::ranges::count(list(mount / id), "network_rx_bytes"), 1);
+  const auto process = start_stand_in(data.socket(id));
+  data.write(running_record(id, process.pid(), data.socket(id)));
+  EXPECT_EQ(std::ranges::count(list(mount / id), "network_rx_bytes"), 1);
+  EXPECT_EQ(mount.value(id, "network_rx_bytes"), "0");
+}
+
 TEST_F(Numbers, NewTapCountsFromZero) {
   const auto process = start_stand_in(data.socket(id));
   auto record = running_record(id, process.pid(), data.socket(id));

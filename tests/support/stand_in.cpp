@@ -1,16 +1,40 @@
 // A process that tests use instead of a hypervisor. It accepts any arguments, such as the path of a
 // socket, and does nothing until it is killed. If the first argument is `--busy`, it uses CPU time
-// in user mode and in kernel mode.
+// in user mode and in kernel mode. If it is `--lock-memory`, it writes into a shared mapping of the
+// file that the next argument names, and replaces the mapping. The kernel then writes the file back
+// and holds the lock of the process's memory map for that time.
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <cstddef>
 #include <string_view>
 
+namespace {
+
+bool lock_memory(const char* file) {
+  constexpr std::size_t page = 4096;
+  constexpr int access = PROT_READ | PROT_WRITE;
+  const int fd = ::open(file, O_RDWR | O_CLOEXEC);
+  auto* const shared = ::mmap(nullptr, page, access, MAP_SHARED, fd, 0);
+  if (fd < 0 || shared == MAP_FAILED) {
+    return false;
+  }
+  *static_cast<volatile char*>(shared) = 1;
+  return ::mmap(shared, page, access, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == shared;
+}
+
+}  // namespace
+
 int main(int argc, char* argv[]) {
-  if (argc > 1 && std::string_view{argv[1]} == "--busy") {
+  const std::string_view option{argc > 1 ? argv[1] : ""};
+  if (option == "--busy") {
     for (;;) {
       static_cast<void>(::getppid());
     }
+  }
+  if (option == "--lock-memory" && (argc < 3 || !lock_memory(argv[2]))) {
+    return 1;
   }
   for (;;) {
     ::pause();
