@@ -74,7 +74,7 @@ tl::expected<std::vector<ListeningSocket>, StartupError> open_sockets(const Opti
     if (!address) {
       return tl::unexpected(StartupError{EX_USAGE, "--listen " + address.error()});
     }
-    auto more = listen_at(*address);
+    auto more = listen_at(*address, options.socket_mode);
     if (!more) {
       return more;
     }

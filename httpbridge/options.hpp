@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -20,7 +21,8 @@ struct Options {
   KeyFiles keys;
   bool no_auth = false;
   bool access_log = true;
-  std::size_t max_connections = 4096;
+  std::optional<unsigned> socket_mode;  ///< of unix sockets; the umask applies without it
+  std::size_t max_connections = Limits{}.connections;
   std::chrono::seconds request_timeout{10};
   std::chrono::seconds idle_timeout{75};
 };
