@@ -10,6 +10,7 @@
 #include <tl/expected.hpp>
 
 #include "httpbridge/auth/key_files.hpp"
+#include "httpbridge/http/limits.hpp"
 #include "httpbridge/startup_error.hpp"
 
 namespace hypeman::httpbridge {
