@@ -362,6 +362,24 @@ TEST_P(ForeignTreeTest, MissingMetricsAreNotFound) {
   expect_not_found("/metrics");
 }
 
+TEST_P(ForeignTreeTest, AnAbsentMountIsLoggedOnce) {
+  tree().vanish();
+  fs::create_directory(tree().directory());
+  start();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(get(stats_path(web_id))->status, 503);
+  }
+  const std::string line = fmt::format(
+      "<3>cannot read the statistics at {}: No such file or directory; mount hypeman-statsfs there; "
+      "the bridge answers 503\n",
+      tree().directory().string());
+  ASSERT_TRUE(bridge().logs(line)) << bridge().log();
+  const std::string log = bridge().log();
+  EXPECT_EQ(log.find(line), log.rfind(line));
+  fs::remove(tree().directory());
+  tree().come_back();
+}
+
 TEST_P(ForeignTreeTest, AnEmptyMountPointIsUnavailable) {
   tree().vanish();
   fs::create_directory(tree().directory());

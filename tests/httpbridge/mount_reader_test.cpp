@@ -2,8 +2,10 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <exception>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -185,6 +187,16 @@ TEST_F(MountReaderTest, ReadsMetrics) {
   const std::string text(3 << 20, 'm');
   write_file(root() / "metrics.prom", text);
   EXPECT_EQ(reader.read_metrics(), text);
+}
+
+TEST(ReadErrors, FollowFromTheErrno) {
+  const auto error_of = [](int number) { return classify({number, std::generic_category()}); };
+  EXPECT_EQ(error_of(ENOENT), ReadError::not_found);
+  EXPECT_EQ(error_of(ENOTUNIQ), ReadError::ambiguous);  // of a name in by-name
+  EXPECT_EQ(error_of(EACCES), ReadError::no_permission);
+  EXPECT_EQ(error_of(EPERM), ReadError::no_permission);
+  EXPECT_EQ(error_of(ENOTCONN), ReadError::unavailable);
+  EXPECT_EQ(error_of(EIO), ReadError::failed);
 }
 
 UniqueFd some_descriptor() {
