@@ -102,6 +102,7 @@ void Connection::close() {
   if (is_open()) {
     error_code ignored;
     socket_.close(ignored);
+    release_body();
     server_.connections.erase(position_);
   }
 }
@@ -157,7 +158,7 @@ Awaitable<void> Connection::serve() {
     const auto response = begin_response(reply);
     error_code error;
     co_await asio::async_write(socket_, response, store_error(error));
-    server_.unsent.remove(reply.body);
+    release_body();
     if (error) {
       co_return;
     }
@@ -296,10 +297,10 @@ Reply Connection::refuse(BadRequest reason) {
   return reply_with(reason);
 }
 
-std::array<asio::const_buffer, 2> Connection::begin_response(Reply& reply) {
-  // Clients that send many requests but do not read the responses must not use up the memory.
-  if (!server_.unsent.has_room_for(reply.body)) {
-    reply = reply_with(ReadError::unavailable);
+std::array<asio::const_buffer, 2> Connection::begin_response(const Reply& reply) {
+  // Clients that do not read their responses must not use up the memory, and must not prevent that
+  // others are served.
+  while (!server_.unsent.has_room_for(reply.body) && close_slowest_reader()) {
   }
   keep_alive_ = keep_alive_ && !server_.stopping;
   const bool is_http_1_0 = parser_ && parser_->get().version() < http_1_1;
@@ -309,8 +310,28 @@ std::array<asio::const_buffer, 2> Connection::begin_response(Reply& reply) {
     log(reply);
   }
   enter(State::sending);
-  server_.unsent.add(reply.body);
+  unsent_body_ = reply.body;
+  server_.unsent.add(unsent_body_);
   return {asio::buffer(header_), without_body ? asio::const_buffer{} : asio::buffer(*reply.body)};
+}
+
+bool Connection::close_slowest_reader() {
+  const auto slowest =
+      std::find_if(server_.connections.begin(), server_.connections.end(),
+                   [](const auto& connection) { return connection->state() == State::sending; });
+  if (slowest == server_.connections.end()) {
+    return false;
+  }
+  const auto found = *slowest;  // close() removes the list's reference
+  found->close();
+  return true;
+}
+
+void Connection::release_body() {
+  if (unsent_body_) {
+    server_.unsent.remove(unsent_body_);
+    unsent_body_ = nullptr;
+  }
 }
 
 // A close with unread input resets a TCP connection, and the client might never see the reply.

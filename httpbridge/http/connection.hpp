@@ -102,8 +102,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] tl::expected<Route, Reply> check_request();
   /// The reply to a bad request. The connection ends after it.
   [[nodiscard]] Reply refuse(BadRequest reason);
-  /// The bytes to send. May replace the reply. Counts its body as unsent.
-  [[nodiscard]] std::array<boost::asio::const_buffer, 2> begin_response(Reply& reply);
+  /// The bytes to send. Counts the body as unsent until release_body().
+  [[nodiscard]] std::array<boost::asio::const_buffer, 2> begin_response(const Reply& reply);
+  /// Closes the connection that has been sending its response for the longest time, if any.
+  [[nodiscard]] bool close_slowest_reader();
+  void release_body();
   Awaitable<void> drain();
   void log(const Reply& reply);
 
@@ -122,6 +125,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Clock::time_point request_began_;
   bool keep_alive_ = false;
   std::string header_;
+  Body unsent_body_;  // the memory that server_.unsent counts for this connection
 };
 
 }  // namespace hypeman::httpbridge

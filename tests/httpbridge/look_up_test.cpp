@@ -1,5 +1,6 @@
 // Look-up of instances and the responses, over a real socket.
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -218,6 +219,24 @@ TEST_P(LookUpTest, DeletedInstancesLeaveNothingBehind) {
 
 INSTANTIATE_TEST_SUITE_P(Trees, LookUpTest, ::testing::ValuesIn(served_trees()), name_of);
 
+class DuplicateNameTest : public LookUpTest {};
+
+TEST_P(DuplicateNameTest, IsAConflict) {
+  const std::string first = "ssssssssssssssssssssssss";
+  tree().add(first, "same");
+  tree().add("tttttttttttttttttttttttt", "same");
+  tree().add("sameaaaaaaaaaaaaaaaaaaaa", "other");  // no prefix is searched
+  start();
+  const auto response = get(stats_path("same"));
+  expect_error(response, 409, "ambiguous", "multiple resources match, use full ID");
+  EXPECT_EQ(response->header("x-should-retry"), "false");
+  expect_stats(get(stats_path(first)), first);
+  tree().remove("tttttttttttttttttttttttt", "same");
+  expect_stats(get(stats_path("same")), first);
+}
+
+INSTANTIATE_TEST_SUITE_P(RealMount, DuplicateNameTest, ::testing::Values(real_mount()), name_of);
+
 /// What the daemon does for a request.
 class DaemonWorkTest : public tests::EndToEndTest {
  protected:
@@ -347,6 +366,23 @@ TEST_P(ForeignTreeTest, ClientsThatDoNotReadShareABody) {
     ASSERT_TRUE(response.has_value());
     EXPECT_EQ(response->status, 200);
   }
+}
+
+TEST_P(ForeignTreeTest, ClientsThatDoNotReadDoNotPreventThatOthersAreServed) {
+  constexpr std::size_t body_bytes = std::size_t{60} << 20;
+  write_file(tree().directory() / "metrics.prom", std::string(body_bytes, 'm'));
+  start();
+  std::vector<HttpClient> silent;
+  for (int i = 0; i < 10; ++i) {
+    silent.emplace_back(address());
+    silent.back().send("GET /metrics HTTP/1.1\r\nHost: x\r\n" + good_key() + "\r\n");
+    char first = 0;  // of its own response: the next client shares no read with it
+    EXPECT_EQ(::recv(silent.back().fd(), &first, 1, MSG_PEEK), 1);
+  }
+  const auto response = get("/metrics");
+  ASSERT_TRUE(response.has_value());
+  EXPECT_EQ(response->status, 200);
+  EXPECT_EQ(response->body.size(), body_bytes);
 }
 
 TEST_P(ForeignTreeTest, SpecialFilesDoNotBlock) {
