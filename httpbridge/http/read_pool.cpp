@@ -141,9 +141,8 @@ ReadPool::~ReadPool() {
 
 bool ReadPool::refuses(const Route& route) const {
   const auto found = routes_.find(route);
-  return found != routes_.end()
-             ? found->second.hangs
-             : routes_.size() >= settings_.max_reads || hung_reads_ >= threads_;
+  return found != routes_.end() ? found->second.hangs
+                                : routes_.size() >= settings_.max_reads || hung_reads_ >= threads_;
 }
 
 void ReadPool::start(Route route, Clock::time_point since, Handler handler) {
@@ -228,10 +227,9 @@ void ReadPool::expire(Clock::time_point now) {
   for (auto next = routes_.begin(); next != routes_.end();) {
     RouteReads& reads = next->second;
     for (auto* waiters : {&reads.waiters, &reads.later_waiters}) {
-      const auto first_expired =
-          std::partition(waiters->begin(), waiters->end(), [&](const Waiter& waiter) {
-            return now - waiter.since < settings_.timeout;
-          });
+      const auto first_expired = std::partition(
+          waiters->begin(), waiters->end(),
+          [&](const Waiter& waiter) { return now - waiter.since < settings_.timeout; });
       std::move(first_expired, waiters->end(), std::back_inserter(expired));
       waiters->erase(first_expired, waiters->end());
     }

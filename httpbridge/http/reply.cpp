@@ -88,8 +88,7 @@ Reply reply_with(ReadError error) {
     case ReadError::not_found:
       return not_found_reply();
     case ReadError::ambiguous:
-      return error_reply(conflict, "ambiguous", "multiple resources match, use full ID",
-                         no_retry);
+      return error_reply(conflict, "ambiguous", "multiple resources match, use full ID", no_retry);
     case ReadError::unavailable:
       return error_reply(unavailable, "unavailable", "statistics are not available at the moment",
                          retry_after);

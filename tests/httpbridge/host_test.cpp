@@ -15,10 +15,26 @@ TEST(LoopbackHost, IsThisHost) {
 }
 
 TEST(LoopbackHost, IsNoOtherName) {
-  for (const char* host :
-       {"", ":", ":80", "localhost:", "localhost:x", "localhost:65536", "localhost.example",
-        "xlocalhost", "127.0.0.1.example", "127.0.0.1:80:80", "127.1", "0.0.0.0", "128.0.0.1",
-        "0x7f.0.0.1", "::1", "[::1", "[::]", "[::2]:80", "[::ffff:10.0.0.1]", "a@localhost"}) {
+  for (const char* host : {"",
+                           ":",
+                           ":80",
+                           "localhost:",
+                           "localhost:x",
+                           "localhost:65536",
+                           "localhost.example",
+                           "xlocalhost",
+                           "127.0.0.1.example",
+                           "127.0.0.1:80:80",
+                           "127.1",
+                           "0.0.0.0",
+                           "128.0.0.1",
+                           "0x7f.0.0.1",
+                           "::1",
+                           "[::1",
+                           "[::]",
+                           "[::2]:80",
+                           "[::ffff:10.0.0.1]",
+                           "a@localhost"}) {
     EXPECT_FALSE(is_loopback_host(host)) << host;
   }
 }

@@ -234,7 +234,8 @@ TEST_P(KeysTest, WithoutAuthenticationAHostMustBeLoopback) {
     }
     expect_stats(ask(unix_address, stats_path(web_id), host), web_id);
   }
-  EXPECT_EQ(ask(address(), "http://rebound.example" + stats_path(web_id), "localhost")->status, 421);
+  EXPECT_EQ(ask(address(), "http://rebound.example" + stats_path(web_id), "localhost")->status,
+            421);
 }
 
 INSTANTIATE_TEST_SUITE_P(Trees, KeysTest, ::testing::ValuesIn(served_trees()), name_of);

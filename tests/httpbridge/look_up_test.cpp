@@ -244,9 +244,9 @@ class DaemonWorkTest : public tests::EndToEndTest {
   template <typename Action>
   std::ptrdiff_t reads_of_cpu_time(const tests::StatsMount& mount, Action action) {
     const std::string trace = place_.path() / "trace";
-    auto strace = tests::ChildProcess::spawn({"strace", "-f", "-y", "-qq", "-o", trace, "-e",
-                                              "trace=pread64", "-p",
-                                              std::to_string(mount.worker_pid())});
+    auto strace =
+        tests::ChildProcess::spawn({"strace", "-f", "-y", "-qq", "-o", trace, "-e", "trace=pread64",
+                                    "-p", std::to_string(mount.worker_pid())});
     EXPECT_TRUE(eventually([&] { return all_threads_are_traced(mount.worker_pid()); }));
     action();
     strace.send_signal(SIGTERM);
@@ -279,9 +279,9 @@ TEST_F(DaemonWorkTest, AScrapeSamplesTheHostOnce) {
   BridgeProcess bridge{{"--listen", "127.0.0.1:0", "--no-auth", "--stats-dir", mount.path()}};
   const std::string address = bridge.address();
   EXPECT_EQ(testing::get(address, "/metrics")->status, 200);  // opens the kernel files
-  EXPECT_EQ(reads_of_cpu_time(mount,
-                              [&] { EXPECT_EQ(testing::get(address, "/metrics")->status, 200); }),
-            1);
+  EXPECT_EQ(
+      reads_of_cpu_time(mount, [&] { EXPECT_EQ(testing::get(address, "/metrics")->status, 200); }),
+      1);
 }
 
 /// A tree with content that hypeman-statsfs never creates.
@@ -323,8 +323,8 @@ TEST_P(ForeignTreeTest, WhatTheBridgeMayNotReadIsUnavailable) {
     expect_error(testing::get(address(), target), 503, "unavailable",
                  "the bridge has no permission to read the statistics");
   }
-  EXPECT_TRUE(bridge().logs(
-      fmt::format("<3>cannot read the statistics at {}: Permission denied; ", tree().directory().string())))
+  EXPECT_TRUE(bridge().logs(fmt::format("<3>cannot read the statistics at {}: Permission denied; ",
+                                        tree().directory().string())))
       << bridge().log();
   fs::permissions(tree().directory(), fs::perms::all);
   expect_stats(testing::get(address(), stats_path(web_id)), web_id);
@@ -406,7 +406,8 @@ TEST_P(ForeignTreeTest, AnAbsentMountIsLoggedOnce) {
     EXPECT_EQ(get(stats_path(web_id))->status, 503);
   }
   const std::string line = fmt::format(
-      "<3>cannot read the statistics at {}: No such file or directory; mount hypeman-statsfs there; "
+      "<3>cannot read the statistics at {}: No such file or directory; mount hypeman-statsfs "
+      "there; "
       "the bridge answers 503\n",
       tree().directory().string());
   ASSERT_TRUE(bridge().logs(line)) << bridge().log();

@@ -49,8 +49,7 @@ class MountReaderTest : public ::testing::Test {
         Limits{}};
     const auto work = boost::asio::make_work_guard(loop);
     tl::expected<std::string, ReadError> text = tl::unexpected(ReadError::failed);
-    boost::asio::co_spawn(loop.get_executor(),
-                          statistics.read({RouteKind::instance_stats, wanted}),
+    boost::asio::co_spawn(loop.get_executor(), statistics.read({RouteKind::instance_stats, wanted}),
                           [&](const std::exception_ptr&, const ReadPool::Result& result) {
                             text = result.map([](const Body& body) { return *body; });
                             loop.stop();

@@ -72,13 +72,12 @@ class StatisticsTest : public ::testing::Test {
   boost::asio::io_context loop_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
       loop_.get_executor()};
-  Statistics statistics_{loop_,
-                         {[](const Route& route) { return Source::read(route.instance); },
-                          [source = source_](const Route& route) {
-                            return source->find(route.instance);
-                          },
-                          [source = source_](const Route&) { return source->list(); }},
-                         Limits{}};
+  Statistics statistics_{
+      loop_,
+      {[](const Route& route) { return Source::read(route.instance); },
+       [source = source_](const Route& route) { return source->find(route.instance); },
+       [source = source_](const Route&) { return source->list(); }},
+      Limits{}};
   std::map<std::string, Text> results_;
 };
 
