@@ -3,8 +3,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 
 #include <boost/beast/core/string.hpp>

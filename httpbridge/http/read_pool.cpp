@@ -5,7 +5,6 @@
 #include <deque>
 #include <exception>
 #include <iterator>
-#include <string_view>
 #include <system_error>
 #include <thread>
 

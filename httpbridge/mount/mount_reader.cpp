@@ -1,6 +1,7 @@
 #include "httpbridge/mount/mount_reader.hpp"
 
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -91,9 +92,8 @@ Result<MountReader::TreePtr> MountReader::current_tree() {
   if (tree && tree->is_at(directory_)) {
     return tree;
   }
-  // Declared before the lock, so the old tree is closed after it: close(2) waits for the daemon.
   auto opened = MountedTree::open(directory_, max_cached_files_);
-  TreePtr old;
+  TreePtr old;  // declared before the lock, so closed after it: close(2) waits for the daemon
   const std::lock_guard lock{mutex_};
   old = std::exchange(tree_, opened.value_or(nullptr));
   return opened;
