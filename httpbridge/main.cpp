@@ -22,6 +22,7 @@
 #include "base/logging.hpp"
 #include "httpbridge/auth/authorizer.hpp"
 #include "httpbridge/auth/key_files.hpp"
+#include "httpbridge/http/limits.hpp"
 #include "httpbridge/http/route.hpp"
 #include "httpbridge/http/server.hpp"
 #include "httpbridge/listen/listening_socket.hpp"
@@ -33,26 +34,6 @@
 namespace {
 
 using namespace hypeman::httpbridge;
-
-/// The uses of the descriptors that the process may open.
-struct DescriptorLimits {
-  std::size_t connections = 0;
-  std::size_t cached_files = 0;
-};
-
-DescriptorLimits divide_descriptors(std::size_t max_connections) {
-  constexpr std::size_t max_cached_files = 1024;
-  constexpr std::size_t reserve = 64;  // listeners, epoll, reads in progress
-  constexpr std::size_t assumed_minimum = 256;
-  const auto available = std::max(hypeman::raise_descriptor_limit(), assumed_minimum);
-  const std::size_t cached_files = std::min(max_cached_files, available / 4);
-  const std::size_t connections = std::min(max_connections, available - cached_files - reserve);
-  if (connections < max_connections) {
-    spdlog::warn("the limit of {} open files allows {} connections only; raise LimitNOFILE=",
-                 available, connections);
-  }
-  return {connections, cached_files};
-}
 
 tl::expected<std::shared_ptr<const Authorizer>, StartupError> make_authorizer(
     const Options& options) {
@@ -74,7 +55,7 @@ tl::expected<std::vector<ListeningSocket>, StartupError> open_sockets(const Opti
     if (!address) {
       return tl::unexpected(StartupError{EX_USAGE, "--listen " + address.error()});
     }
-    auto more = listen_at(*address);
+    auto more = listen_at(*address, options.socket_mode);
     if (!more) {
       return more;
     }
@@ -115,7 +96,12 @@ tl::expected<void, StartupError> run(const Options& options) {
                     remote->address())});
   }
 
-  const DescriptorLimits descriptors = divide_descriptors(options.max_connections);
+  const std::size_t open_files = hypeman::raise_descriptor_limit();
+  const DescriptorLimits descriptors = divide_descriptors(open_files, options.max_connections);
+  if (descriptors.connections < options.max_connections) {
+    spdlog::warn("the limit of {} open files allows {} connections only; raise LimitNOFILE=",
+                 open_files, descriptors.connections);
+  }
   const auto mount = std::make_shared<MountReader>(options.stats_dir, descriptors.cached_files);
   ServerConfig config;
   config.sockets = *std::move(sockets);
@@ -128,12 +114,15 @@ tl::expected<void, StartupError> run(const Options& options) {
     }
     return *std::move(reloaded);
   };
-  config.read = [mount](const Route& route) { return read_route(*mount, route); };
+  config.source = {[mount](const Route& route) { return read_route(*mount, route); },
+                   [mount](const Route& route) { return mount->find(route.instance); },
+                   [mount](const Route& /*route*/) { return mount->list_ids(); }};
   config.limits.connections = descriptors.connections;
   config.limits.request_timeout = options.request_timeout;
   config.limits.shutdown_timeout = options.request_timeout;
   config.limits.idle_timeout = options.idle_timeout;
   config.access_log = options.access_log;
+  config.only_loopback_hosts = options.no_auth;
   serve(std::move(config));
   return {};
 }

@@ -1,5 +1,7 @@
 #include "httpbridge/options.hpp"
 
+#include <charconv>
+#include <system_error>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -15,6 +17,17 @@ tl::unexpected<StartupError> usage_error(const std::string& message) {
   return tl::unexpected(StartupError{EX_USAGE, message});
 }
 
+std::optional<unsigned> parse_mode(const std::string& text) {
+  constexpr unsigned max_mode = 0777;
+  unsigned mode = 0;
+  const char* const end = text.data() + text.size();
+  const auto [parsed, error] = std::from_chars(text.data(), end, mode, 8);
+  if (error != std::errc{} || parsed != end || mode > max_mode) {
+    return std::nullopt;
+  }
+  return mode;
+}
+
 }  // namespace
 
 tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc,
@@ -25,6 +38,7 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
   long request_timeout = options.request_timeout.count();
   long idle_timeout = options.idle_timeout.count();
   bool no_access_log = false;
+  std::string socket_mode;
 
   CLI::App app{"Serves the files of hypeman-statsfs over HTTP, at the path of Hypeman's API.",
                "hypeman-stats-bridge"};
@@ -40,6 +54,9 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
       ->expected(1)
       ->take_all()
       ->capture_default_str();
+  app.add_option("--socket-mode", socket_mode,
+                 "Mode of the socket files that --listen creates, for example 0660")
+      ->type_name("MODE");
   const auto add_key_option = [&app](const char* name, std::vector<std::string>& files,
                                      const char* description) {
     app.add_option(name, files, description)->type_name("FILE")->expected(1)->take_all();
@@ -85,6 +102,14 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
   options.access_log = !no_access_log;
   options.request_timeout = std::chrono::seconds{request_timeout};
   options.idle_timeout = std::chrono::seconds{idle_timeout};
+
+  if (!socket_mode.empty()) {
+    options.socket_mode = parse_mode(socket_mode);
+    if (!options.socket_mode) {
+      return usage_error(fmt::format(
+          "--socket-mode {}: not an octal mode from 0 to 0777; use for example 0660", socket_mode));
+    }
+  }
 
   if (options.keys.empty() && !options.no_auth) {
     return usage_error(

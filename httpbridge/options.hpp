@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <tl/expected.hpp>
 
 #include "httpbridge/auth/key_files.hpp"
+#include "httpbridge/http/limits.hpp"
 #include "httpbridge/startup_error.hpp"
 
 namespace hypeman::httpbridge {
@@ -20,7 +22,8 @@ struct Options {
   KeyFiles keys;
   bool no_auth = false;
   bool access_log = true;
-  std::size_t max_connections = 4096;
+  std::optional<unsigned> socket_mode;  ///< of unix sockets; the umask applies without it
+  std::size_t max_connections = Limits{}.connections;
   std::chrono::seconds request_timeout{10};
   std::chrono::seconds idle_timeout{75};
 };

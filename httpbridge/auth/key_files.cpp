@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t max_key_file_bytes = std::size_t{1} << 20;
 constexpr std::string_view white_space = " \t\r\n";
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 tl::unexpected<StartupError> unreadable(const std::string& path, int error) {
   return tl::unexpected(
@@ -46,9 +47,10 @@ tl::expected<std::string, StartupError> read_key_file(const std::string& path) {
   if ((status.st_mode & S_IROTH) != 0) {
     spdlog::warn("key file {} is readable by every user; run chmod o-r on it", path);
   }
-  auto text = read_whole(fd.get(), max_key_file_bytes);
+  const auto text = read_whole(fd.get(), max_key_file_bytes);
   if (text) {
-    return *std::move(text);
+    // Some editors write a byte order mark at the start of a file.
+    return text->starts_with(byte_order_mark) ? text->substr(byte_order_mark.size()) : *text;
   }
   if (text.error() == std::errc::file_too_large) {
     return invalid(path, "it is larger than 1 MiB; give a file that contains a key");

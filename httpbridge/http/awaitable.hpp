@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>  // boost/asio/awaitable.hpp uses std::exchange without it
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>

@@ -1,5 +1,7 @@
 #include "httpbridge/http/connection.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -13,10 +15,12 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <spdlog/spdlog.h>
 
 #include "base/logging.hpp"
+#include "httpbridge/http/host.hpp"
 #include "httpbridge/http/request.hpp"
 #include "httpbridge/http/route.hpp"
 #include "httpbridge/listen/listening_socket.hpp"
@@ -31,6 +35,7 @@ using boost::system::error_code;
 constexpr std::size_t receive_bytes = 2048;  // a usual request arrives in one read
 constexpr std::size_t max_drained_bytes = std::size_t{4} << 20;
 constexpr unsigned http_1_1 = 11;
+constexpr int max_empty_lines = 8;  // before one request
 
 std::string_view to_std(boost::beast::string_view text) {
   return {text.data(), text.size()};
@@ -44,6 +49,18 @@ std::optional<std::string_view> authorization_header(const http::fields& fields)
   // Several headers are ambiguous, so none of them is used. This text is never a valid header
   // value.
   return std::next(first) == last ? to_std(first->value()) : "several";
+}
+
+/// Whether the end of the body is certain. A proxy in front may have another opinion on what is
+/// refused here (RFC 9112, 6.1 and 6.3).
+bool has_clear_framing(const http::request_header<>& header) {
+  const auto codings = header.count(http::field::transfer_encoding);
+  const auto lengths = header.count(http::field::content_length);
+  if (codings == 0) {
+    return lengths <= 1;
+  }
+  return codings == 1 && lengths == 0 && header.version() == http_1_1 &&
+         boost::beast::iequals(header[http::field::transfer_encoding], "chunked");
 }
 
 }  // namespace
@@ -85,6 +102,7 @@ void Connection::close() {
   if (is_open()) {
     error_code ignored;
     socket_.close(ignored);
+    release_body();
     server_.connections.erase(position_);
   }
 }
@@ -129,7 +147,7 @@ Awaitable<void> Connection::serve() {
     if (route) {
       enter(State::reading);
       const RouteKind kind = route->kind;
-      const auto contents = co_await server_.reads.async_read(*std::move(route), use_awaitable);
+      const auto contents = co_await server_.statistics.read(*std::move(route));
       if (!is_open()) {
         co_return;
       }
@@ -140,7 +158,7 @@ Awaitable<void> Connection::serve() {
     const auto response = begin_response(reply);
     error_code error;
     co_await asio::async_write(socket_, response, store_error(error));
-    server_.unsent_bytes -= reply.body->size();
+    release_body();
     if (error) {
       co_return;
     }
@@ -152,6 +170,7 @@ Awaitable<tl::expected<void, BadRequest>> Connection::receive_request() {
   if (is_rejected_) {
     co_return tl::unexpected(BadRequest::too_many_connections);
   }
+  empty_lines_ = 0;
   parser_.emplace();
   parser_->eager(true);
   parser_->header_limit(static_cast<std::uint32_t>(server_.limits.header_bytes));
@@ -159,7 +178,7 @@ Awaitable<tl::expected<void, BadRequest>> Connection::receive_request() {
   enter(State::idle);
   for (;;) {
     const auto parsed = parse();
-    if (!parsed || parser_->is_done()) {
+    if (!parsed || parser_->is_done() || expects_reply()) {
       co_return parsed;
     }
     const std::size_t room = std::min(receive_bytes, buffer_.max_size() - buffer_.size());
@@ -190,13 +209,42 @@ Awaitable<tl::expected<void, BadRequest>> Connection::receive_request() {
   }
 }
 
+std::string_view Connection::buffered() const {
+  return {static_cast<const char*>(buffer_.data().data()), buffer_.size()};
+}
+
+bool Connection::skip_empty_lines() {
+  // RFC 9112, 2.2: some old clients send an empty line after a body.
+  while (buffered().starts_with("\r\n")) {
+    buffer_.consume(2);
+    if (++empty_lines_ > max_empty_lines) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Connection::expects_reply() const {
+  return parser_->is_header_done() && parser_->get().version() == http_1_1 &&
+         boost::beast::iequals(parser_->get()[http::field::expect], "100-continue");
+}
+
 tl::expected<void, BadRequest> Connection::parse() {
-  if (state_ == State::idle && buffer_.size() > 0) {
+  if (state_ == State::idle) {
+    if (!skip_empty_lines()) {
+      return tl::unexpected(BadRequest::malformed);
+    }
+    if (buffered().empty() || buffered() == "\r") {
+      return {};
+    }
     enter(State::receiving);
   }
   error_code error;
   while (!parser_->is_done() && !error && buffer_.size() > 0) {
     buffer_.consume(parser_->put(buffer_.data(), error));
+  }
+  if (parser_->is_header_done() && !has_clear_framing(parser_->get())) {
+    return tl::unexpected(BadRequest::malformed);
   }
   if (!error || error == http::error::need_more || parser_->is_done()) {
     return {};
@@ -215,7 +263,7 @@ tl::expected<void, BadRequest> Connection::parse() {
 tl::expected<Route, Reply> Connection::check_request() {
   const auto& request = parser_->get();
   request_began_ = Clock::now();
-  keep_alive_ = request.keep_alive();
+  keep_alive_ = request.keep_alive() && parser_->is_done();
   if (request.target().size() > server_.limits.target_bytes) {
     return tl::unexpected(refuse(BadRequest::target_too_long));
   }
@@ -223,9 +271,24 @@ tl::expected<Route, Reply> Connection::check_request() {
       (request.version() == http_1_1 && request.count(http::field::host) != 1)) {
     return tl::unexpected(refuse(BadRequest::malformed));
   }
+  if (server_.only_loopback_hosts && names_other_host()) {
+    return tl::unexpected(reply_with(BadRequest::other_host));
+  }
   const RequestHead head{to_std(request.method_string()), to_std(request.target()),
                          authorization_header(request)};
   return route_request(head, authorization_, server_.authorizer, std::chrono::system_clock::now());
+}
+
+// A web page can make a browser connect to this host under a name of the page's own domain. The
+// browser then sends that name. No browser connects to a unix socket.
+bool Connection::names_other_host() const {
+  const auto& request = parser_->get();
+  const auto host = request.find(http::field::host);
+  const std::string_view authority = authority_of(to_std(request.target()));
+  error_code error;
+  return socket_.local_endpoint(error).protocol().family() != AF_UNIX &&
+         ((host != request.end() && !is_loopback_host(to_std(host->value()))) ||
+          (!authority.empty() && !is_loopback_host(authority)));
 }
 
 Reply Connection::refuse(BadRequest reason) {
@@ -234,12 +297,10 @@ Reply Connection::refuse(BadRequest reason) {
   return reply_with(reason);
 }
 
-std::array<asio::const_buffer, 2> Connection::begin_response(Reply& reply) {
-  // Clients that send many requests but do not read the responses must not use up the memory. If no
-  // other response is unsent, a response of any size is sent.
-  if (server_.unsent_bytes > 0 &&
-      server_.unsent_bytes + reply.body->size() > server_.limits.unsent_bytes) {
-    reply = reply_with(ReadError::unavailable);
+std::array<asio::const_buffer, 2> Connection::begin_response(const Reply& reply) {
+  // Clients that do not read their responses must not use up the memory, and must not prevent that
+  // others are served.
+  while (!server_.unsent.has_room_for(reply.body) && close_slowest_reader()) {
   }
   keep_alive_ = keep_alive_ && !server_.stopping;
   const bool is_http_1_0 = parser_ && parser_->get().version() < http_1_1;
@@ -249,8 +310,28 @@ std::array<asio::const_buffer, 2> Connection::begin_response(Reply& reply) {
     log(reply);
   }
   enter(State::sending);
-  server_.unsent_bytes += reply.body->size();
+  unsent_body_ = reply.body;
+  server_.unsent.add(unsent_body_);
   return {asio::buffer(header_), without_body ? asio::const_buffer{} : asio::buffer(*reply.body)};
+}
+
+bool Connection::close_slowest_reader() {
+  const auto slowest =
+      std::find_if(server_.connections.begin(), server_.connections.end(),
+                   [](const auto& connection) { return connection->state() == State::sending; });
+  if (slowest == server_.connections.end()) {
+    return false;
+  }
+  const auto found = *slowest;  // close() removes the list's reference
+  found->close();
+  return true;
+}
+
+void Connection::release_body() {
+  if (unsent_body_) {
+    server_.unsent.remove(unsent_body_);
+    unsent_body_ = nullptr;
+  }
 }
 
 // A close with unread input resets a TCP connection, and the client might never see the reply.

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/buffer.hpp>
@@ -19,9 +20,10 @@
 #include "httpbridge/auth/authorizer.hpp"
 #include "httpbridge/http/awaitable.hpp"
 #include "httpbridge/http/limits.hpp"
-#include "httpbridge/http/read_pool.hpp"
 #include "httpbridge/http/reply.hpp"
 #include "httpbridge/http/route.hpp"
+#include "httpbridge/http/statistics.hpp"
+#include "httpbridge/http/unsent_bodies.hpp"
 
 namespace hypeman::httpbridge {
 
@@ -35,13 +37,14 @@ using ConnectionList = std::list<std::shared_ptr<Connection>>;
 
 /// The data that all connections of a server share. It outlives them.
 struct ServerState {
-  ReadPool reads;
+  Statistics statistics;
   std::shared_ptr<const Authorizer> authorizer;
   Limits limits;
   bool access_log = true;
+  bool only_loopback_hosts = false;
   bool stopping = false;
   ConnectionList connections;
-  std::size_t unsent_bytes = 0;
+  UnsentBodies unsent;
   HttpDate date;
 };
 
@@ -83,17 +86,27 @@ class Connection : public std::enable_shared_from_this<Connection> {
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
   void enter(State state);
+  /// The bytes that were received and not parsed yet.
+  [[nodiscard]] std::string_view buffered() const;
   [[nodiscard]] bool is_open() const { return socket_.is_open(); }
 
   Awaitable<void> serve();
   /// Returns when a whole request has arrived, or when the connection is closed.
   Awaitable<tl::expected<void, BadRequest>> receive_request();
   [[nodiscard]] tl::expected<void, BadRequest> parse();
+  /// Removes the empty lines before a request. False if there are too many.
+  [[nodiscard]] bool skip_empty_lines();
+  /// Whether the client sends its body only after a reply. The bridge needs no body, so it replies.
+  [[nodiscard]] bool expects_reply() const;
+  [[nodiscard]] bool names_other_host() const;
   [[nodiscard]] tl::expected<Route, Reply> check_request();
   /// The reply to a bad request. The connection ends after it.
   [[nodiscard]] Reply refuse(BadRequest reason);
-  /// The bytes to send. May replace the reply. Counts its body as unsent.
-  [[nodiscard]] std::array<boost::asio::const_buffer, 2> begin_response(Reply& reply);
+  /// The bytes to send. Counts the body as unsent until release_body().
+  [[nodiscard]] std::array<boost::asio::const_buffer, 2> begin_response(const Reply& reply);
+  /// Closes the connection that has been sending its response for the longest time, if any.
+  [[nodiscard]] bool close_slowest_reader();
+  void release_body();
   Awaitable<void> drain();
   void log(const Reply& reply);
 
@@ -104,6 +117,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Clock::time_point state_since_;
   bool too_slow_ = false;
   bool is_rejected_ = false;
+  int empty_lines_ = 0;
 
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
@@ -111,6 +125,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Clock::time_point request_began_;
   bool keep_alive_ = false;
   std::string header_;
+  Body unsent_body_;  // the memory that server_.unsent counts for this connection
 };
 
 }  // namespace hypeman::httpbridge

@@ -11,12 +11,26 @@ struct Limits {
   std::size_t header_bytes = std::size_t{16} << 10;
   std::size_t target_bytes = std::size_t{4} << 10;
   std::size_t body_bytes = std::size_t{4} << 10;
-  std::size_t unsent_bytes = std::size_t{256} << 20;  ///< response bodies of all connections
+  /// Response bodies of all connections. A body that several responses share counts once.
+  std::size_t unsent_bytes = std::size_t{256} << 20;
+  std::size_t queued_reads = 4096;  ///< different reads that wait or run; 503 above it
+  std::size_t file_threads = 16;    ///< when all of them hang in the file system, the reply is 503
+  std::size_t name_threads = 4;     ///< the same for look-ups by name
   /// For each of three steps: receive the request, read its files, send the response.
   std::chrono::milliseconds request_timeout{10'000};
   std::chrono::milliseconds idle_timeout{75'000};
   std::chrono::milliseconds drain_timeout{2'000};      ///< for the client to close its side
   std::chrono::milliseconds shutdown_timeout{10'000};  ///< for requests in progress after SIGTERM
 };
+
+/// The uses of the descriptors that the process may open.
+struct DescriptorLimits {
+  std::size_t connections = 0;
+  std::size_t cached_files = 0;
+};
+
+/// Divides the limit on open files. A part of it remains for listeners and for reads in progress.
+[[nodiscard]] DescriptorLimits divide_descriptors(std::size_t open_files,
+                                                  std::size_t max_connections);
 
 }  // namespace hypeman::httpbridge

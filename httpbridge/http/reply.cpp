@@ -15,6 +15,8 @@ constexpr std::string_view prometheus_text = "text/plain; version=0.0.4; charset
 constexpr std::string_view allow = "Allow: GET, HEAD\r\n";
 constexpr std::string_view retry_after = "Retry-After: 1\r\n";
 constexpr std::string_view bearer = "WWW-Authenticate: Bearer\r\n";
+// Hypeman's clients retry a 409 without it.
+constexpr std::string_view no_retry = "x-should-retry: false\r\n";
 
 struct Status {
   unsigned number = 0;
@@ -30,6 +32,7 @@ constexpr Status request_timeout{408, "Request Timeout"};
 constexpr Status conflict{409, "Conflict"};
 constexpr Status content_too_large{413, "Content Too Large"};
 constexpr Status uri_too_long{414, "URI Too Long"};
+constexpr Status misdirected{421, "Misdirected Request"};
 constexpr Status header_too_large{431, "Request Header Fields Too Large"};
 constexpr Status internal_error{500, "Internal Server Error"};
 constexpr Status unavailable{503, "Service Unavailable"};
@@ -40,6 +43,11 @@ Reply error_reply(const Status& status, std::string_view code, std::string_view 
   return {status.number, status.reason, json, extra_header,
           std::make_shared<const std::string>(
               fmt::format(R"({{"code":"{}","message":"{}"}})", code, message))};
+}
+
+Reply unauthorized_reply(std::string_view why) {
+  return error_reply(unauthorized, "Unauthorized",
+                     fmt::format("security requirements failed: {}", why), bearer);
 }
 
 Reply not_found_reply() {
@@ -62,14 +70,13 @@ Reply reply_with(RouteKind kind, Body contents) {
 Reply reply_with(AuthorizationError error) {
   switch (error) {
     case AuthorizationError::header_missing:
-      return error_reply(unauthorized, "Unauthorized", "authorization header required", bearer);
+      return unauthorized_reply("authorization header required");
     case AuthorizationError::header_malformed:
-      return error_reply(unauthorized, "Unauthorized", "invalid authorization header format",
-                         bearer);
+      return unauthorized_reply("invalid authorization header format");
     case AuthorizationError::token_invalid:
-      return error_reply(unauthorized, "Unauthorized", "invalid token", bearer);
+      return unauthorized_reply("invalid token");
     case AuthorizationError::token_type_invalid:
-      return error_reply(unauthorized, "Unauthorized", "invalid token type", bearer);
+      return unauthorized_reply("invalid token type");
     case AuthorizationError::scope_missing:
       break;
   }
@@ -81,20 +88,26 @@ Reply reply_with(ReadError error) {
     case ReadError::not_found:
       return not_found_reply();
     case ReadError::ambiguous:
-      return error_reply(conflict, "ambiguous", "multiple resources match, use full ID");
+      return error_reply(conflict, "ambiguous", "multiple resources match, use full ID", no_retry);
     case ReadError::unavailable:
       return error_reply(unavailable, "unavailable", "statistics are not available at the moment",
                          retry_after);
+    case ReadError::no_permission:
+      return error_reply(unavailable, "unavailable",
+                         "the bridge has no permission to read the statistics", retry_after);
     case ReadError::failed:
       break;
   }
-  return error_reply(internal_error, "internal_error", "the statistics could not be read");
+  return error_reply(internal_error, "internal_error", "failed to resolve resource");
 }
 
 Reply reply_with(BadRequest reason) {
   switch (reason) {
     case BadRequest::malformed:
       break;
+    case BadRequest::other_host:
+      return error_reply(misdirected, "misdirected_request",
+                         "without keys, the bridge serves only loopback hosts such as localhost");
     case BadRequest::too_slow:
       return error_reply(request_timeout, "request_timeout", "the request took too long to arrive");
     case BadRequest::body_too_large:

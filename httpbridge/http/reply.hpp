@@ -14,6 +14,7 @@ namespace hypeman::httpbridge {
 /// Why a request is refused before its authorization is checked.
 enum class BadRequest {
   malformed,
+  other_host,
   too_slow,
   body_too_large,
   target_too_long,

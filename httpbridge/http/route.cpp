@@ -1,6 +1,8 @@
 #include "httpbridge/http/route.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <span>
 #include <system_error>
@@ -39,11 +41,19 @@ std::string decode_segment(std::string_view encoded) {
   return decoded;
 }
 
-// RFC 9112, 3.2.2: a server also accepts the absolute form. This one serves any host.
+constexpr std::string_view scheme = "http://";
+
+// RFC 9112, 3.2.2: a server also accepts the absolute form.
+bool is_absolute(std::string_view target) {
+  return target.size() >= scheme.size() &&
+         std::equal(scheme.begin(), scheme.end(), target.begin(), [](char lower, char any) {
+           return lower == std::tolower(static_cast<unsigned char>(any));
+         });
+}
+
 std::string_view path_of(std::string_view target) {
-  constexpr std::string_view scheme = "http://";
   target = target.substr(0, target.find('?'));
-  if (target.starts_with(scheme)) {
+  if (is_absolute(target)) {
     const std::size_t path = target.find('/', scheme.size());
     return path == std::string_view::npos ? "/" : target.substr(path);
   }
@@ -74,7 +84,7 @@ std::optional<Route> find_route(std::string_view target) {
   if (is_path(segments, "metrics")) {
     return Route{RouteKind::metrics, {}};
   }
-  if (is_path(segments, "healthz")) {
+  if (is_path(segments, "healthz") || is_path(segments, "health")) {
     return Route{RouteKind::health, {}};
   }
   if (segments.size() == 3 && segments[0] == "instances" && segments[2] == "stats") {
@@ -83,6 +93,14 @@ std::optional<Route> find_route(std::string_view target) {
     return Route{RouteKind::instance_stats, can_match ? wanted : std::string{}};
   }
   return std::nullopt;
+}
+
+std::string_view authority_of(std::string_view target) {
+  if (!is_absolute(target)) {
+    return {};
+  }
+  target.remove_prefix(scheme.size());
+  return target.substr(0, target.find_first_of("/?"));
 }
 
 }  // namespace hypeman::httpbridge

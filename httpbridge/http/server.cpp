@@ -63,10 +63,12 @@ class Server {
 Server::Server(ServerConfig config)
     : sockets_(std::move(config.sockets)),
       reload_(std::move(config.reload)),
-      state_{.reads = {loop_, config.read, config.limits.request_timeout},
+      state_{.statistics = {loop_, config.source, config.limits},
              .authorizer = std::move(config.authorizer),
              .limits = config.limits,
-             .access_log = config.access_log},
+             .access_log = config.access_log,
+             .only_loopback_hosts = config.only_loopback_hosts,
+             .unsent = UnsentBodies{config.limits.unsent_bytes}},
       signals_(loop_, SIGTERM, SIGINT, SIGHUP),
       timeout_timer_(loop_) {
   for (const ListeningSocket& socket : sockets_) {
@@ -202,7 +204,7 @@ Awaitable<void> Server::enforce_timeouts() {
     error_code is_cancelled;
     co_await timeout_timer_.async_wait(store_error(is_cancelled));
     const auto now = Connection::Clock::now();
-    state_.reads.expire(now);
+    state_.statistics.expire(now);
     for (auto next = state_.connections.begin(); next != state_.connections.end();) {
       const auto connection = *next++;
       connection->enforce_timeout(now);
@@ -220,7 +222,7 @@ void Server::close_all_connections() {
     const auto connection = state_.connections.front();
     connection->close();
   }
-  state_.reads.expire(Connection::Clock::time_point::max());  // ends the coroutines that wait
+  state_.statistics.fail_all();  // ends the coroutines that wait
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include "httpbridge/auth/authorizer.hpp"
 #include "httpbridge/http/limits.hpp"
-#include "httpbridge/http/read_pool.hpp"
+#include "httpbridge/http/statistics.hpp"
 #include "httpbridge/listen/listening_socket.hpp"
 
 namespace hypeman::httpbridge {
@@ -17,9 +17,11 @@ struct ServerConfig {
   std::shared_ptr<const Authorizer> authorizer;
   /// SIGHUP calls it; nullptr keeps the current authorizer.
   std::function<std::shared_ptr<const Authorizer>()> reload;
-  ReadPool::ReadFunction read;
+  StatisticsSource source;
   Limits limits;
   bool access_log = true;
+  /// Refuse requests over TCP that name another host than this one.
+  bool only_loopback_hosts = false;
 };
 
 /// Serves requests until SIGTERM or SIGINT, completes the requests in progress and returns.

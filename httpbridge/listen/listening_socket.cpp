@@ -121,7 +121,29 @@ bool is_stale(const std::string& path, const Address& address) {
   return probe && ::connect(probe.get(), address.get(), address.size) != 0 && errno == ECONNREFUSED;
 }
 
-Sockets listen_at_unix(const UnixAddress& at) {
+/// Sets the mode of the files that this process creates, until the destructor runs.
+class FileMode {
+ public:
+  explicit FileMode(std::optional<unsigned> mode) {
+    if (mode) {
+      old_umask_ = ::umask(~*mode & 0777U);
+    }
+  }
+  ~FileMode() {
+    if (old_umask_) {
+      ::umask(*old_umask_);
+    }
+  }
+  FileMode(const FileMode&) = delete;
+  FileMode& operator=(const FileMode&) = delete;
+  FileMode(FileMode&&) = delete;
+  FileMode& operator=(FileMode&&) = delete;
+
+ private:
+  std::optional<mode_t> old_umask_;
+};
+
+Sockets listen_at_unix(const UnixAddress& at, std::optional<unsigned> mode) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   at.path.copy(static_cast<char*>(name.sun_path), sizeof(name.sun_path) - 1);
@@ -129,6 +151,7 @@ Sockets listen_at_unix(const UnixAddress& at) {
   address.size = sizeof(name);
   std::memcpy(&address.storage, &name, sizeof(name));
 
+  const FileMode file_mode{mode};
   auto fd = bound_socket(address);
   if (!fd && fd.error() == EADDRINUSE && is_stale(at.path, address)) {
     ::unlink(at.path.c_str());
@@ -174,8 +197,19 @@ Address local_address(int fd) {
 
 }  // namespace
 
+ListeningSocket::ListeningSocket(UniqueFd fd, std::string path)
+    : fd_(std::move(fd)), path_(std::move(path)) {
+  struct stat status {};
+  if (::lstat(path_.c_str(), &status) == 0) {
+    device_ = status.st_dev;
+    inode_ = status.st_ino;
+  }
+}
+
 ListeningSocket::~ListeningSocket() {
-  if (fd_ && !path_.empty()) {
+  struct stat status {};
+  if (fd_ && !path_.empty() && ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ &&
+      status.st_ino == inode_) {
     ::unlink(path_.c_str());
   }
 }
@@ -210,11 +244,12 @@ bool ListeningSocket::is_local() const {
   }
 }
 
-tl::expected<std::vector<ListeningSocket>, StartupError> listen_at(const ListenAddress& address) {
+tl::expected<std::vector<ListeningSocket>, StartupError> listen_at(const ListenAddress& address,
+                                                                   std::optional<unsigned> mode) {
   if (const auto* tcp = std::get_if<TcpAddress>(&address)) {
     return listen_at_tcp(*tcp);
   }
-  return listen_at_unix(std::get<UnixAddress>(address));
+  return listen_at_unix(std::get<UnixAddress>(address), mode);
 }
 
 tl::expected<std::vector<ListeningSocket>, StartupError> activated_sockets() {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,8 +20,8 @@ class ListeningSocket {
  public:
   /// Does not own a socket file.
   explicit ListeningSocket(UniqueFd fd) : fd_(std::move(fd)) {}
-  /// Removes the socket file at `path` in the destructor.
-  ListeningSocket(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  /// Removes the socket file at `path` in the destructor, unless another file has replaced it.
+  ListeningSocket(UniqueFd fd, std::string path);
   ListeningSocket(ListeningSocket&& other) noexcept = default;
   ListeningSocket& operator=(ListeningSocket&& other) noexcept = default;
   ListeningSocket(const ListeningSocket&) = delete;
@@ -40,12 +43,16 @@ class ListeningSocket {
  private:
   UniqueFd fd_;
   std::string path_;  // empty: nothing to remove
+  // The file at `path_`. The socket keeps the inode, so no other file gets its number.
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
 };
 
 /// Binds and listens. A host name may have several addresses. Replaces a socket file only if no
-/// process serves it.
+/// process serves it. `mode` is that of a new socket file; without it, the umask decides. Changes
+/// the umask for a moment, so no other thread may run.
 [[nodiscard]] tl::expected<std::vector<ListeningSocket>, StartupError> listen_at(
-    const ListenAddress& address);
+    const ListenAddress& address, std::optional<unsigned> mode);
 
 /// The sockets that systemd passed (sd_listen_fds(3)). May be empty.
 [[nodiscard]] tl::expected<std::vector<ListeningSocket>, StartupError> activated_sockets();

@@ -10,6 +10,15 @@ UniqueFd DescriptorCache::take(const std::string& id) {
   return found == by_id_.end() ? UniqueFd{} : std::move(found->second->fd);
 }
 
+CachedDescriptor DescriptorCache::take_oldest() {
+  const std::lock_guard lock{mutex_};
+  if (entries_.empty()) {
+    return {};
+  }
+  CachedDescriptor& oldest = entries_.back();
+  return {oldest.id, std::move(oldest.fd)};
+}
+
 void DescriptorCache::put(const std::string& id, UniqueFd fd) {
   // Declared before the lock, so closed after it: close(2) of a FUSE file waits for the daemon.
   UniqueFd surplus;
@@ -17,11 +26,11 @@ void DescriptorCache::put(const std::string& id, UniqueFd fd) {
   const auto found = by_id_.find(id);
   if (found != by_id_.end()) {
     entries_.splice(entries_.begin(), entries_, found->second);
-    Entry& entry = entries_.front();
+    CachedDescriptor& entry = entries_.front();
     (entry.fd ? surplus : entry.fd) = std::move(fd);
     return;
   }
-  entries_.push_front(Entry{id, std::move(fd)});
+  entries_.push_front(CachedDescriptor{id, std::move(fd)});
   by_id_.emplace(id, entries_.begin());
   if (entries_.size() > capacity_) {
     surplus = std::move(entries_.back().fd);

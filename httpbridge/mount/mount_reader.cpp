@@ -1,16 +1,46 @@
 #include "httpbridge/mount/mount_reader.hpp"
 
+#include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include <spdlog/spdlog.h>
 
 namespace hypeman::httpbridge {
+namespace {
+
+std::string_view advice(std::error_code cause) {
+  switch (cause.value()) {
+    case EACCES:
+    case EPERM:
+      return "add the bridge to the group of the files, with SupplementaryGroups=";
+    case ENOTCONN:
+    case ECONNABORTED:
+      return "the daemon has ended, start hypeman-statsfs again";
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return "raise the limits of the bridge";
+    default:
+      return "mount hypeman-statsfs there";
+  }
+}
+
+}  // namespace
 
 MountReader::MountReader(std::string directory, std::size_t max_cached_files)
     : directory_(std::move(directory)), max_cached_files_(max_cached_files) {}
 
-tl::expected<std::string, ReadError> MountReader::read_stats(const std::string& wanted) {
-  return read(wanted, [&wanted](const MountedTree& tree) { return tree.read_stats(wanted); });
+tl::expected<std::string, ReadError> MountReader::read_stats(const std::string& id) {
+  return read(id, [&id](const MountedTree& tree) { return tree.read_stats(id); });
+}
+
+tl::expected<std::string, ReadError> MountReader::find(const std::string& wanted) {
+  return read(wanted, [&wanted](const MountedTree& tree) { return tree.find(wanted); });
+}
+
+tl::expected<std::string, ReadError> MountReader::list_ids() {
+  return read("the list of instances", [](const MountedTree& tree) { return tree.list_ids(); });
 }
 
 tl::expected<std::string, ReadError> MountReader::read_metrics() {
@@ -26,35 +56,34 @@ tl::expected<void, ReadError> MountReader::check() {
 
 tl::expected<std::string, ReadError> MountReader::read(std::string_view what,
                                                        const ReadFunction& read_from) {
-  const TreePtr tree = current_tree();
+  const auto tree = current_tree();
   if (!tree) {
-    return tl::unexpected(ReadError::unavailable);
+    return outage(tree.error());
   }
-  auto contents = read_from(*tree);
+  auto contents = read_from(**tree);
+  (*tree)->forget_deleted();
   if (contents) {
     log_recovery();
     return *std::move(contents);
   }
-  std::error_code cause = contents.error();
-  ReadError error = classify(cause);
-  if (error == ReadError::not_found) {
-    // The directory below an absent mount is empty too, but then the reply must not be 404.
-    if (const auto checked = tree->check()) {
-      log_recovery();
-    } else {
-      error = ReadError::unavailable;
-      cause = checked.error();
-    }
+  const ReadError error = classify(contents.error());
+  if (error == ReadError::unavailable || error == ReadError::no_permission) {
+    return outage(contents.error());
   }
-  if (error == ReadError::unavailable) {
-    log_outage(cause);
-  } else if (error == ReadError::failed) {
-    spdlog::error("cannot read {} in {}: {}", what, directory_, cause.message());
+  if (error == ReadError::failed) {
+    spdlog::error("cannot read {} in {}: {}; look at the log of hypeman-statsfs", what, directory_,
+                  contents.error().message());
+    return tl::unexpected(error);
   }
+  // The directory below an absent mount is empty too, but then the reply must not be 404.
+  if (const auto checked = (*tree)->check(); !checked) {
+    return outage(checked.error());
+  }
+  log_recovery();
   return tl::unexpected(error);
 }
 
-MountReader::TreePtr MountReader::current_tree() {
+Result<MountReader::TreePtr> MountReader::current_tree() {
   TreePtr tree;
   {
     const std::lock_guard lock{mutex_};
@@ -64,26 +93,25 @@ MountReader::TreePtr MountReader::current_tree() {
     return tree;
   }
   auto opened = MountedTree::open(directory_, max_cached_files_);
-  if (!opened) {
-    log_outage(opened.error());
-  }
+  TreePtr old;  // declared before the lock, so closed after it: close(2) waits for the daemon
   const std::lock_guard lock{mutex_};
-  tree_ = opened ? *std::move(opened) : nullptr;
-  return tree_;
+  old = std::exchange(tree_, opened.value_or(nullptr));
+  return opened;
 }
 
 void MountReader::log_recovery() {
-  if (!is_available_.load() && !is_available_.exchange(true)) {
+  if (outage_.load() != 0 && outage_.exchange(0) != 0) {
     spdlog::info("the statistics at {} are available again", directory_);
   }
 }
 
-void MountReader::log_outage(std::error_code cause) {
-  if (is_available_.exchange(false)) {
-    spdlog::error(
-        "no statistics at {}: {}; is hypeman-statsfs mounted there? The bridge answers 503",
-        directory_, cause.message());
+tl::unexpected<ReadError> MountReader::outage(std::error_code cause) {
+  if (outage_.exchange(cause.value()) != cause.value()) {
+    spdlog::error("cannot read the statistics at {}: {}; {}; the bridge answers 503", directory_,
+                  cause.message(), advice(cause));
   }
+  return tl::unexpected(classify(cause) == ReadError::no_permission ? ReadError::no_permission
+                                                                    : ReadError::unavailable);
 }
 
 }  // namespace hypeman::httpbridge

@@ -25,8 +25,14 @@ class MountReader {
   /// The directory need not exist yet. At most `max_cached_files` files are kept open.
   MountReader(std::string directory, std::size_t max_cached_files);
 
-  /// The stats.json of an instance. `wanted` is an exact ID, else an exact name, else an ID prefix.
-  [[nodiscard]] tl::expected<std::string, ReadError> read_stats(const std::string& wanted);
+  /// The stats.json of the instance with this ID.
+  [[nodiscard]] tl::expected<std::string, ReadError> read_stats(const std::string& id);
+
+  /// The ID of the instance that has `wanted` as its ID, else as its name.
+  [[nodiscard]] tl::expected<std::string, ReadError> find(const std::string& wanted);
+
+  /// The IDs of all instances: sorted lines.
+  [[nodiscard]] tl::expected<std::string, ReadError> list_ids();
 
   /// The contents of metrics.prom.
   [[nodiscard]] tl::expected<std::string, ReadError> read_metrics();
@@ -40,16 +46,17 @@ class MountReader {
 
   /// `what` is for the log.
   tl::expected<std::string, ReadError> read(std::string_view what, const ReadFunction& read_from);
-  /// The tree that is mounted at the directory now, or nullptr.
-  [[nodiscard]] TreePtr current_tree();
+  /// The tree that is mounted at the directory now.
+  [[nodiscard]] Result<TreePtr> current_tree();
   void log_recovery();
-  void log_outage(std::error_code cause);
+  /// Logs the cause and returns the error for the reply.
+  tl::unexpected<ReadError> outage(std::error_code cause);
 
   std::string directory_;
   std::size_t max_cached_files_;
   std::mutex mutex_;
   TreePtr tree_;
-  std::atomic<bool> is_available_ = true;  // an outage is logged once, not for each request
+  std::atomic<int> outage_ = 0;  // its errno: an outage is logged once, not for each request
 };
 
 }  // namespace hypeman::httpbridge

@@ -9,9 +9,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <dirent.h>
 
@@ -27,6 +28,8 @@ constexpr std::size_t max_stats_bytes = std::size_t{64} << 10;
 constexpr std::size_t max_metrics_bytes = std::size_t{64} << 20;
 constexpr std::size_t first_metrics_chunk = std::size_t{256} << 10;
 constexpr std::size_t page_bytes = 4096;
+constexpr std::size_t max_listed_ids = 1'000'000;
+constexpr unsigned reads_per_check = 8;
 
 bool is_missing(const Result<std::string>& result) {
   return !result && classify(result.error()) == ReadError::not_found;
@@ -100,19 +103,74 @@ Result<void> MountedTree::check() const {
   return open_beneath(root_.get(), "by-name", O_RDONLY | O_DIRECTORY).map([](const UniqueFd&) {});
 }
 
-Result<std::string> MountedTree::read_stats(const std::string& wanted) const {
-  const auto read = [this](const std::string& id) { return read_instance(id); };
+Result<std::string> MountedTree::read_stats(const std::string& id) const {
+  if (UniqueFd fd = cache_.take(id)) {
+    if (auto contents = read_stats_json(fd.get())) {
+      cache_.put(id, std::move(fd));
+      return contents;
+    }
+    // The instance may have been deleted or replaced. Only a new open shows that.
+    cache_.erase(id);
+  }
+  auto fd = open_file(id + "/stats.json");
+  if (!fd) {
+    return tl::unexpected(fd.error());
+  }
+  auto contents = read_stats_json(fd->get());
+  if (contents) {
+    cache_.put(id, *std::move(fd));
+  }
+  return contents;
+}
+
+void MountedTree::forget_deleted() const {
+  if (reads_.fetch_add(1) % reads_per_check != 0) {
+    return;
+  }
+  auto oldest = cache_.take_oldest();
+  struct stat status {};
+  if (!oldest.fd) {
+    return;
+  }
+  if (::fstat(oldest.fd.get(), &status) == 0) {
+    cache_.put(oldest.id, std::move(oldest.fd));
+  } else {
+    cache_.erase(oldest.id);
+  }
+}
+
+Result<std::string> MountedTree::find(const std::string& wanted) const {
   Result<std::string> found = failure(ENOENT);
   if (is_instance_id(wanted)) {
-    found = read_instance(wanted);
+    found = open_file(wanted + "/stats.json").map([&](const UniqueFd&) { return wanted; });
   }
   if (is_missing(found) && is_instance_name(wanted)) {
-    found = find_by_name(wanted).and_then(read);
-  }
-  if (is_missing(found) && is_instance_id_prefix(wanted)) {
-    found = find_by_prefix(wanted).and_then(read);
+    found = find_by_name(wanted);
   }
   return found;
+}
+
+Result<std::string> MountedTree::list_ids() const {
+  std::vector<std::string> ids;
+  const auto listed =
+      for_each_entry(root_.get(), ".", [&](std::string_view name, unsigned char type) {
+        if ((type == DT_DIR || type == DT_UNKNOWN) && is_instance_id(name)) {
+          ids.emplace_back(name);
+        }
+        return ids.size() <= max_listed_ids;
+      });
+  if (!listed) {
+    return tl::unexpected(listed.error());
+  }
+  if (ids.size() > max_listed_ids) {
+    return failure(EFBIG);
+  }
+  std::sort(ids.begin(), ids.end());
+  std::string lines;
+  for (const std::string& id : ids) {
+    lines.append(id).push_back('\n');
+  }
+  return lines;
 }
 
 // Does not use the cache: it takes several reads, which must belong to one sample.
@@ -137,34 +195,16 @@ Result<MountedTree::Identity> MountedTree::identify(int directory, const std::st
 
 Result<UniqueFd> MountedTree::open_file(const std::string& path) const {
   auto fd = open_beneath(root_.get(), path.c_str());
-  struct stat status {};
-  if (fd && ::fstat(fd->get(), &status) != 0) {
+  struct statx status {};
+  // DONT_SYNC: the type of a file does not change, and to answer a stat of metrics.prom, the daemon
+  // would measure all instances.
+  if (fd && ::statx(fd->get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0) {
     return last_failure();
   }
-  if (fd && !S_ISREG(status.st_mode)) {
+  if (fd && !S_ISREG(status.stx_mode)) {
     return failure(ENOENT);
   }
   return fd;
-}
-
-Result<std::string> MountedTree::read_instance(const std::string& id) const {
-  if (UniqueFd fd = cache_.take(id)) {
-    if (auto contents = read_stats_json(fd.get())) {
-      cache_.put(id, std::move(fd));
-      return contents;
-    }
-    // The instance may have been deleted or replaced. Only a new open shows that.
-    cache_.erase(id);
-  }
-  auto fd = open_file(id + "/stats.json");
-  if (!fd) {
-    return tl::unexpected(fd.error());
-  }
-  auto contents = read_stats_json(fd->get());
-  if (contents) {
-    cache_.put(id, *std::move(fd));
-  }
-  return contents;
 }
 
 /// Uses only the text of the link by-name/<name>, and only if it is `../<instance ID>`.
@@ -184,30 +224,6 @@ Result<std::string> MountedTree::find_by_name(const std::string& name) const {
     return failure(ENOENT);
   }
   return std::string{target.substr(parent.size())};
-}
-
-Result<std::string> MountedTree::find_by_prefix(std::string_view prefix) const {
-  std::optional<std::string> match;
-  bool is_ambiguous = false;
-  const auto listed =
-      for_each_entry(root_.get(), ".", [&](std::string_view name, unsigned char type) {
-        const bool is_directory = type == DT_DIR || type == DT_UNKNOWN;
-        if (is_directory && name.starts_with(prefix) && is_instance_id(name)) {
-          is_ambiguous = match.has_value();
-          match = name;
-        }
-        return !is_ambiguous;
-      });
-  if (!listed) {
-    return tl::unexpected(listed.error());
-  }
-  if (is_ambiguous) {
-    return failure(ENOTUNIQ);
-  }
-  if (!match) {
-    return failure(ENOENT);
-  }
-  return *std::move(match);
 }
 
 }  // namespace hypeman::httpbridge

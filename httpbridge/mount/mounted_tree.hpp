@@ -1,10 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "base/result.hpp"
@@ -15,8 +15,8 @@ namespace hypeman::httpbridge {
 
 /// The file system that was found at the statistics directory at one time. When another one is
 /// found there, a new MountedTree replaces it, and the last user closes the old descriptors.
-/// Nothing but descriptors is kept between calls: no contents, no results of look-ups. The error of
-/// an ambiguous name or prefix is ENOTUNIQ. Thread-safe.
+/// Nothing but descriptors is kept between calls: no contents, no results of look-ups.
+/// Thread-safe.
 class MountedTree {
  public:
   /// Identifies a mounted file system. Unique while a descriptor of the file system is open.
@@ -46,19 +46,27 @@ class MountedTree {
   /// mount, or if its daemon does not answer.
   [[nodiscard]] Result<void> check() const;
 
-  [[nodiscard]] Result<std::string> read_stats(const std::string& wanted) const;
+  /// The stats.json of the instance with this ID.
+  [[nodiscard]] Result<std::string> read_stats(const std::string& id) const;
+  /// The ID of the instance that has `wanted` as its ID, else as its name.
+  [[nodiscard]] Result<std::string> find(const std::string& wanted) const;
+  /// The IDs of all instances: sorted lines.
+  [[nodiscard]] Result<std::string> list_ids() const;
   [[nodiscard]] Result<std::string> read_metrics() const;
+
+  /// Closes the cached file that has not been used for the longest time if its instance is gone.
+  /// Each read calls it; only every eighth call checks a file.
+  void forget_deleted() const;
 
  private:
   [[nodiscard]] static Result<Identity> identify(int directory, const std::string& path, int flags);
   [[nodiscard]] Result<UniqueFd> open_file(const std::string& path) const;
-  [[nodiscard]] Result<std::string> read_instance(const std::string& id) const;
   [[nodiscard]] Result<std::string> find_by_name(const std::string& name) const;
-  [[nodiscard]] Result<std::string> find_by_prefix(std::string_view prefix) const;
 
   UniqueFd root_;
   Identity identity_;
   mutable DescriptorCache cache_;
+  mutable std::atomic<unsigned> reads_ = 0;
 };
 
 }  // namespace hypeman::httpbridge

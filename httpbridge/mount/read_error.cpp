@@ -15,6 +15,9 @@ ReadError classify(std::error_code error) {
       return ReadError::not_found;
     case ENOTUNIQ:
       return ReadError::ambiguous;
+    case EACCES:
+    case EPERM:
+      return ReadError::no_permission;
     case ENOTCONN:      // the FUSE daemon has ended
     case ECONNABORTED:  // it ended before it answered the request
     case ENODEV:
@@ -23,6 +26,7 @@ ReadError classify(std::error_code error) {
     case EAGAIN:
     case EMFILE:
     case ENFILE:
+    case ENOBUFS:
     case ENOMEM:
       return ReadError::unavailable;
     default:

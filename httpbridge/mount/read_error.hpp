@@ -8,6 +8,7 @@ namespace hypeman::httpbridge {
 enum class ReadError {
   not_found,
   ambiguous,
+  no_permission,
   unavailable,  ///< the mount is absent, or its daemon does not answer; a later read may succeed
   failed,       ///< the mount returned something that its documentation does not allow
 };

@@ -18,7 +18,9 @@
 #include "base/instance_names.hpp"
 #include "base/logging.hpp"
 #include "httpbridge/auth/jwt.hpp"
+#include "httpbridge/http/host.hpp"
 #include "httpbridge/http/request.hpp"
+#include "httpbridge/http/route.hpp"
 
 namespace {
 
@@ -63,6 +65,10 @@ void check_printable(std::string_view text) {
   }
 }
 
+void check_host(std::string_view host) {
+  require(!is_loopback_host(host) || host.find_first_of("/@ ") == std::string_view::npos);
+}
+
 void parse_as_http(std::string_view bytes) {
   http::request_parser<http::string_body> parser;
   parser.eager(true);
@@ -80,6 +86,8 @@ void parse_as_http(std::string_view bytes) {
   if (request.count(http::field::authorization) > 0) {
     authorization = to_std(request[http::field::authorization]);
   }
+  check_host(to_std(request[http::field::host]));
+  check_host(authority_of(to_std(request.target())));
   check_printable(to_std(request.target()));
   check_routing({to_std(request.method_string()), to_std(request.target()), authorization});
 }
@@ -97,6 +105,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string header =
       line == std::string_view::npos ? "" : "Bearer " + std::string{bytes.substr(line + 1)};
   check_printable(target);
+  check_host(target);
   check_routing({"GET", target, header});
   return 0;
 }

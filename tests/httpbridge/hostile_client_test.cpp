@@ -289,9 +289,11 @@ TEST_P(HungMountTest, DoesNotDelayOtherRequestsAndTheBridgeRecovers) {
   }
   EXPECT_EQ(get("/healthz")->status, 503);
   EXPECT_LT(Clock::now() - begin, 9s);
+  EXPECT_TRUE(bridge().logs("<3>the mounted statistics have not answered a read in time"));
 
   mount.end_daemon();
   EXPECT_EQ(before.get(stats_path(web_id), good_key())->status, 503);
+  EXPECT_TRUE(bridge().logs("Transport endpoint is not connected; the daemon has ended"));
   EXPECT_EQ(get("/healthz")->status, 503);
   mount.unmount();
   EXPECT_TRUE(eventually([&] { return get("/healthz")->status == 200; }));

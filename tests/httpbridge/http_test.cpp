@@ -118,6 +118,78 @@ TEST_P(HttpTest, InvalidHttpIsABadRequest) {
   EXPECT_EQ(exchange(nul)->status, 400);
 }
 
+TEST_P(HttpTest, AmbiguousFramingIsRefusedAndTheConnectionClosed) {
+  start();
+  const std::string smuggled = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (const char* framing :
+       {"HTTP/1.1\r\nTransfer-Encoding: identity", "HTTP/1.1\r\nTransfer-Encoding: gzip",
+        "HTTP/1.1\r\nTransfer-Encoding: chunked, gzip",
+        "HTTP/1.1\r\nTransfer-Encoding: gzip, chunked", "HTTP/1.1\r\nTransfer-Encoding: chunked;x",
+        "HTTP/1.1\r\nTransfer-Encoding: xchunked", "HTTP/1.1\r\nTransfer-Encoding:",
+        "HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+        "HTTP/1.1\r\nTransfer-Encoding: gzip\r\nContent-Length: 5",
+        "HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: gzip",
+        "HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5",
+        "HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked",
+        "HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: identity"}) {
+    SCOPED_TRACE(framing);
+    HttpClient client{address()};
+    client.send("GET /healthz " + std::string{framing} + "\r\nHost: x\r\n\r\n0\r\n\r\n" + smuggled);
+    const auto response = client.receive();
+    expect_error(response, 400, "bad_request", "the request is not valid HTTP");
+    EXPECT_EQ(response->header("connection"), "close");
+    EXPECT_FALSE(client.receive().has_value()) << "the body was parsed as a request";
+  }
+}
+
+TEST_P(HttpTest, AnExpectationIsAnsweredBeforeTheBodyArrives) {
+  start({"--request-timeout", "2"});
+  for (const char* framing : {"Content-Length: 4\r\n", "Transfer-Encoding: chunked\r\n"}) {
+    HttpClient client{address()};
+    client.send("GET " + stats_path(web_id) + " HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\n" +
+                framing + good_key() + "\r\n");
+    const auto response = client.receive();
+    expect_stats(response, web_id);
+    EXPECT_EQ(response->header("connection"), "close");
+    EXPECT_TRUE(client.ends());
+  }
+  // Without a body there is nothing to wait for, and the connection stays open.
+  HttpClient client{address()};
+  for (int i = 0; i < 2; ++i) {
+    expect_stats(client.get(stats_path(web_id), good_key() + "Expect: 100-continue\r\n"), web_id);
+  }
+}
+
+TEST_P(HttpTest, EmptyLinesBeforeARequestAreSkipped) {
+  start();
+  HttpClient client{address()};
+  const std::string request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+  client.send("\r\n" + request + "\r\n\r\n" + request);
+  EXPECT_EQ(client.receive()->status, 200);
+  EXPECT_EQ(client.receive()->status, 200);
+  for (const char* part : {"\r", "\n", "\r\n\r", "\n"}) {
+    client.send(part);
+    EXPECT_EQ(get("/healthz")->status, 200);
+  }
+  client.send(request);
+  EXPECT_EQ(client.receive()->status, 200);
+
+  std::string many;
+  for (int i = 0; i < 100; ++i) {
+    many += "\r\n";
+  }
+  EXPECT_EQ(exchange(many + request)->status, 400);
+}
+
+TEST_P(HttpTest, TheSchemeOfAnAbsoluteTargetMayHaveAnyCase) {
+  start();
+  HttpClient client{address()};
+  for (const char* scheme : {"http", "HTTP", "Http"}) {
+    expect_stats(client.get(std::string{scheme} + "://any:1" + stats_path(web_id), good_key()),
+                 web_id);
+  }
+}
+
 TEST_P(HttpTest, ASmallBodyIsIgnored) {
   start();
   HttpClient client{address()};

@@ -37,6 +37,19 @@ TEST_F(KeyFilesTest, ASecretIsTheFileWithoutItsLastNewline) {
   }
 }
 
+TEST_F(KeyFilesTest, AByteOrderMarkIsNotAPartOfAKey) {
+  const std::string mark = "\xEF\xBB\xBF";
+  const auto keys = load_keys({.jwt_secret_files = {file(mark + "secret\n")}});
+  ASSERT_TRUE(keys.has_value());
+  EXPECT_EQ(keys->jwt_secrets, std::vector<std::string>{"secret"});
+  const auto tokens = load_keys({.token_files = {file(mark + "one\ntwo\n")}});
+  ASSERT_TRUE(tokens.has_value());
+  EXPECT_EQ(tokens->plain_tokens, (std::vector<std::string>{"one", "two"}));
+  const auto config = load_keys({.hypeman_configs = {file(mark + "jwt_secret: secret\n")}});
+  ASSERT_TRUE(config.has_value());
+  EXPECT_EQ(config->jwt_secrets, std::vector<std::string>{"secret"});
+}
+
 TEST_F(KeyFilesTest, AnEmptySecretIsRefused) {
   EXPECT_EQ(status_of(load_keys({.jwt_secret_files = {file("")}})), EX_CONFIG);
   EXPECT_EQ(status_of(load_keys({.jwt_secret_files = {file("\n")}})), EX_CONFIG);

@@ -105,6 +105,30 @@ TEST_P(LifecycleTest, RemovesItsSocketFile) {
   EXPECT_FALSE(fs::exists(socket));
 }
 
+TEST_P(LifecycleTest, LeavesTheSocketFileOfItsSuccessor) {
+  const std::string socket = path_of("socket");
+  start_exactly(listening_at("unix:" + socket));
+  fs::remove(socket);
+  BridgeProcess successor{listening_at("unix:" + socket)};
+  ASSERT_EQ(successor.address(), "unix:" + socket);
+  bridge().signal(SIGTERM);
+  EXPECT_EQ(bridge().wait(), 0);
+  ASSERT_TRUE(fs::exists(socket));
+  expect_stats(testing::get("unix:" + socket, stats_path(web_id)), web_id);
+}
+
+TEST_P(LifecycleTest, TheModeOfTheSocketFileCanBeChosen) {
+  const std::string socket = path_of("socket");
+  for (const auto& [mode, permissions] :
+       {std::pair{"0660", 0660U}, std::pair{"600", 0600U}, std::pair{"0666", 0666U}}) {
+    auto arguments = listening_at("unix:" + socket);
+    arguments.insert(arguments.end(), {"--socket-mode", mode});
+    BridgeProcess bridge{arguments};
+    ASSERT_EQ(bridge.address(), "unix:" + socket);
+    EXPECT_EQ(static_cast<unsigned>(fs::status(socket).permissions()), permissions);
+  }
+}
+
 TEST_P(LifecycleTest, ReplacesAStaleSocketFileOnly) {
   const std::string socket = path_of("socket");
   {
@@ -207,6 +231,8 @@ TEST_P(LifecycleTest, AStartupErrorIsOneLine) {
       {{"--no-auth", "--listen", "127.0.0.1:0", "--listen", "0.0.0.0:0"}, EX_USAGE, "0.0.0.0:"},
       {{"--no-auth", "--token-file", token_file()}, EX_USAGE, "exclude"},
       {{"--max-connections", "0"}, EX_USAGE, "--max-connections"},
+      {{"--no-auth", "--socket-mode", "888"}, EX_USAGE, "--socket-mode"},
+      {{"--no-auth", "--socket-mode", "1777"}, EX_USAGE, "--socket-mode"},
       {{"--token-file", path_of("absent")}, EX_NOINPUT, path_of("absent")},
       {{"--token-file", path_of("empty")}, EX_CONFIG, path_of("empty")},
       {{"--jwt-secret-file", path_of("empty")}, EX_CONFIG, path_of("empty")},

@@ -2,10 +2,19 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
+#include <exception>
 #include <filesystem>
+#include <system_error>
+#include <utility>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include "httpbridge/http/limits.hpp"
+#include "httpbridge/http/statistics.hpp"
 #include "httpbridge/mount/descriptor_cache.hpp"
 #include "tests/httpbridge/support/temporary_directory.hpp"
 
@@ -29,8 +38,24 @@ class MountReaderTest : public ::testing::Test {
   [[nodiscard]] fs::path root() const { return place_.path() / "tree"; }
   [[nodiscard]] fs::path outside() const { return place_.path() / "outside"; }
 
+  /// As the bridge does it for an ID, a name or a prefix.
   [[nodiscard]] tl::expected<std::string, ReadError> read(const std::string& wanted) {
-    return reader_.read_stats(wanted);
+    boost::asio::io_context loop;
+    Statistics statistics{
+        loop,
+        {[this](const Route& route) { return reader_.read_stats(route.instance); },
+         [this](const Route& route) { return reader_.find(route.instance); },
+         [this](const Route& /*route*/) { return reader_.list_ids(); }},
+        Limits{}};
+    const auto work = boost::asio::make_work_guard(loop);
+    tl::expected<std::string, ReadError> text = tl::unexpected(ReadError::failed);
+    boost::asio::co_spawn(loop.get_executor(), statistics.read({RouteKind::instance_stats, wanted}),
+                          [&](const std::exception_ptr&, const ReadPool::Result& result) {
+                            text = result.map([](const Body& body) { return *body; });
+                            loop.stop();
+                          });
+    loop.run();
+    return text;
   }
   void expect_failure(const std::string& wanted, ReadError failure) {
     const auto result = read(wanted);
@@ -104,6 +129,15 @@ TEST_F(MountReaderTest, LimitsTheSizeOfAFile) {
   expect_failure("large1", ReadError::unavailable);
 }
 
+TEST_F(MountReaderTest, ListsIdsInOrder) {
+  for (const char* id : {"zb", "ab", "abc"}) {
+    fs::create_directory(root() / id);
+  }
+  write_file(root() / "file1", "no directory");
+  MountReader reader{root(), 16};
+  EXPECT_EQ(reader.list_ids(), "ab\nabc\ngood1\nzb\n");
+}
+
 TEST_F(MountReaderTest, PrefersIdToNameToPrefix) {
   for (const char* id : {"abc", "abcd", "abcde", "zzz1"}) {
     fs::create_directory(root() / id);
@@ -154,6 +188,16 @@ TEST_F(MountReaderTest, ReadsMetrics) {
   EXPECT_EQ(reader.read_metrics(), text);
 }
 
+TEST(ReadErrors, FollowFromTheErrno) {
+  const auto error_of = [](int number) { return classify({number, std::generic_category()}); };
+  EXPECT_EQ(error_of(ENOENT), ReadError::not_found);
+  EXPECT_EQ(error_of(ENOTUNIQ), ReadError::ambiguous);  // of a name in by-name
+  EXPECT_EQ(error_of(EACCES), ReadError::no_permission);
+  EXPECT_EQ(error_of(EPERM), ReadError::no_permission);
+  EXPECT_EQ(error_of(ENOTCONN), ReadError::unavailable);
+  EXPECT_EQ(error_of(EIO), ReadError::failed);
+}
+
 UniqueFd some_descriptor() {
   return UniqueFd{::dup(STDERR_FILENO)};
 }
@@ -176,6 +220,19 @@ TEST(DescriptorCache, ClosesTheLeastRecentlyUsedFirst) {
   EXPECT_TRUE(cache.take("a"));
   EXPECT_FALSE(cache.take("b"));
   EXPECT_TRUE(cache.take("c"));
+}
+
+TEST(DescriptorCache, GivesTheOldestDescriptorForACheck) {
+  DescriptorCache cache{2};
+  EXPECT_FALSE(cache.take_oldest().fd);
+  cache.put("a", some_descriptor());
+  cache.put("b", some_descriptor());
+  CachedDescriptor oldest = cache.take_oldest();
+  EXPECT_EQ(oldest.id, "a");
+  EXPECT_TRUE(oldest.fd);
+  EXPECT_FALSE(cache.take_oldest().fd) << "two threads have it";
+  cache.put(oldest.id, std::move(oldest.fd));
+  EXPECT_EQ(cache.take_oldest().id, "b");
 }
 
 TEST(DescriptorCache, RemovesAnErasedEntry) {

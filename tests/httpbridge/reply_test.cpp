@@ -14,6 +14,13 @@ TEST(WriteHeader, WritesEveryHeaderOnce) {
             "Cache-Control: no-store\r\nDate: DATE\r\n\r\n");
 }
 
+TEST(WriteHeader, TellsClientsNotToRetryAConflict) {
+  std::string head;
+  write_header(reply_with(ReadError::ambiguous), {false, true, "DATE"}, head);
+  EXPECT_NE(head.find("HTTP/1.1 409 Conflict\r\n"), std::string::npos);
+  EXPECT_NE(head.find("\r\nx-should-retry: false\r\n"), std::string::npos);
+}
+
 TEST(WriteHeader, WritesTheConnectionHeader) {
   const Reply reply = reply_with(ReadError::unavailable);
   std::string head;

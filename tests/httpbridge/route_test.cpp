@@ -16,6 +16,7 @@ TEST(FindRoute, FindsTheThreeRoutes) {
   EXPECT_EQ(find_route("/instances/abc/stats"), stats_of("abc"));
   EXPECT_EQ(find_route("/metrics"), (Route{RouteKind::metrics, {}}));
   EXPECT_EQ(find_route("/healthz"), (Route{RouteKind::health, {}}));
+  EXPECT_EQ(find_route("/health"), (Route{RouteKind::health, {}}));
 }
 
 TEST(FindRoute, FindsNoOtherRoute) {
@@ -54,6 +55,7 @@ TEST(FindRoute, IgnoresTheQuery) {
 
 TEST(FindRoute, AcceptsTheAbsoluteForm) {
   EXPECT_EQ(find_route("http://any:1/instances/abc/stats"), stats_of("abc"));
+  EXPECT_EQ(find_route("HTTP://any:1/instances/abc/stats"), stats_of("abc"));
   EXPECT_EQ(find_route("http://any"), std::nullopt);
 }
 

@@ -1,6 +1,8 @@
 #include "tests/httpbridge/support/bridge_process.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,7 +27,7 @@ constexpr int listen_fds_start = 3;
 
 /// Runs in the child. Executes the program, or exits.
 [[noreturn]] void become(const std::vector<std::string>& command, const std::string& log,
-                         int activated) {
+                         int activated, BridgeProcess::Rights rights) {
   const int log_fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   ::dup2(log_fd, STDOUT_FILENO);
   ::dup2(log_fd, STDERR_FILENO);
@@ -38,6 +40,10 @@ constexpr int listen_fds_start = 3;
     ::setenv("LISTEN_FDS", "1", 1);
     ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
   }
+  if (rights == BridgeProcess::Rights::only_its_own_files) {
+    ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE);
+    ::prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH);
+  }
   std::vector<char*> arguments;
   std::transform(command.begin(), command.end(), std::back_inserter(arguments),
                  [](const std::string& argument) { return const_cast<char*>(argument.c_str()); });
@@ -48,7 +54,8 @@ constexpr int listen_fds_start = 3;
 
 }  // namespace
 
-BridgeProcess::BridgeProcess(const std::vector<std::string>& arguments, UniqueFd activated) {
+BridgeProcess::BridgeProcess(const std::vector<std::string>& arguments, UniqueFd activated,
+                             Rights rights) {
   const char* program = std::getenv("HYPEMAN_STATS_BRIDGE");
   if (program == nullptr) {
     ADD_FAILURE() << "HYPEMAN_STATS_BRIDGE does not name the program to test";
@@ -59,7 +66,7 @@ BridgeProcess::BridgeProcess(const std::vector<std::string>& arguments, UniqueFd
   const std::string log = place_.path() / "log";
   pid_ = ::fork();
   if (pid_ == 0) {
-    become(command, log, activated.get());
+    become(command, log, activated.get(), rights);
   }
 }
 

@@ -17,8 +17,12 @@ namespace hypeman::httpbridge::testing {
 /// running child with SIGTERM. The test then fails if the exit status is not 0.
 class BridgeProcess {
  public:
-  /// Starts the program. Passes `activated`, if given, like systemd passes a listening socket.
-  explicit BridgeProcess(const std::vector<std::string>& arguments, UniqueFd activated = {});
+  enum class Rights { of_the_test, only_its_own_files };
+
+  /// Starts the program. Passes `activated`, if given, like systemd passes a listening socket. With
+  /// `only_its_own_files`, a program of root lacks the capability to read the files of other users.
+  explicit BridgeProcess(const std::vector<std::string>& arguments, UniqueFd activated = {},
+                         Rights rights = Rights::of_the_test);
   ~BridgeProcess();
   BridgeProcess(const BridgeProcess&) = delete;
   BridgeProcess& operator=(const BridgeProcess&) = delete;

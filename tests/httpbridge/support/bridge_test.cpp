@@ -49,8 +49,8 @@ BridgeProcess& BridgeTest::start_without_keys(const std::vector<std::string>& fu
 }
 
 BridgeProcess& BridgeTest::start_exactly(const std::vector<std::string>& arguments,
-                                         UniqueFd activated) {
-  bridge_ = std::make_unique<BridgeProcess>(arguments, std::move(activated));
+                                         UniqueFd activated, BridgeProcess::Rights rights) {
+  bridge_ = std::make_unique<BridgeProcess>(arguments, std::move(activated), rights);
   address_ = bridge_->address();
   return *bridge_;
 }

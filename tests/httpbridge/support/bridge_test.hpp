@@ -39,7 +39,8 @@ class BridgeTest : public tests::EndToEndTest, public ::testing::WithParamInterf
   BridgeProcess& start(const std::vector<std::string>& further = {});
   /// The same with --no-auth instead of keys.
   BridgeProcess& start_without_keys(const std::vector<std::string>& further = {});
-  BridgeProcess& start_exactly(const std::vector<std::string>& arguments, UniqueFd activated = {});
+  BridgeProcess& start_exactly(const std::vector<std::string>& arguments, UniqueFd activated = {},
+                               BridgeProcess::Rights rights = BridgeProcess::Rights::of_the_test);
 
   [[nodiscard]] ServedTree& tree() { return *tree_; }
   [[nodiscard]] BridgeProcess& bridge() { return *bridge_; }
