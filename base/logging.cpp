@@ -78,7 +78,7 @@ class LineQueue {
       writing_ = true;
       lock.unlock();
       if (lost != 0) {
-        const auto text = fmt::format("{} log lines are lost, because the log was blocked", lost);
+        const auto text = fmt::format("{} log lines are lost, because the log is too slow", lost);
         write({line.logger_name, spdlog::level::warn, text}, sinks);
       }
       write(line, sinks);

@@ -19,6 +19,7 @@
 #include <sysexits.h>
 
 #include "base/descriptor_limit.hpp"
+#include "base/end_process.hpp"
 #include "base/logging.hpp"
 #include "httpbridge/auth/authorizer.hpp"
 #include "httpbridge/auth/key_files.hpp"
@@ -123,8 +124,11 @@ tl::expected<void, StartupError> run(const Options& options) {
   config.limits.idle_timeout = options.idle_timeout;
   config.access_log = options.access_log;
   config.only_loopback_hosts = options.no_auth;
+  const auto log = hypeman::queueing_logger(*spdlog::default_logger());
+  spdlog::set_default_logger(log);
   serve(std::move(config));
-  return {};
+  // Threads may hang in reads of the mount or in a write to the log.
+  hypeman::end_process(EX_OK, *log);
 }
 
 }  // namespace

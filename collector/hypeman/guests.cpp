@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <optional>
 #include <system_error>
@@ -42,6 +43,11 @@ std::optional<std::string_view> renamed_id(std::string_view name, std::time_t no
 
 std::string Guests::path_of(std::string_view id) const {
   return std::string{path_}.append("/").append(id);
+}
+
+bool Guests::has(std::string_view id) const {
+  struct stat status {};
+  return ::lstat(path_of(id).c_str(), &status) == 0 || errno != ENOENT;
 }
 
 Result<UniqueFd> Guests::open() const {

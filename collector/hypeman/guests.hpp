@@ -35,6 +35,9 @@ class Guests {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string path_of(std::string_view id) const;
 
+  /// Whether there is an entry with the name of the instance.
+  [[nodiscard]] bool has(std::string_view id) const;
+
   /// Opens guests/. Follows a symlink: the operator may keep the guests in another place.
   [[nodiscard]] Result<UniqueFd> open() const;
 

@@ -25,7 +25,10 @@ bool has_usable_parent(const std::filesystem::path& data_dir) {
 tl::expected<Host, std::string> Host::open(const Roots& roots,
                                            std::shared_ptr<spdlog::logger> logger) {
   // The process changes its working directory later.
-  const auto data_dir = std::filesystem::absolute(roots.data_dir);
+  auto data_dir = std::filesystem::absolute(roots.data_dir).lexically_normal();
+  if (!data_dir.has_filename()) {
+    data_dir = data_dir.parent_path();  // without the slash at the end
+  }
   if (const auto opened = open_directory(data_dir); !opened) {
     const bool may_come =
         opened.error() == std::errc::no_such_file_or_directory && has_usable_parent(data_dir);
@@ -44,7 +47,7 @@ tl::expected<Host, std::string> Host::open(const Roots& roots,
     return tl::unexpected{sys.error()};
   }
   return Host{
-      .guests = Guests{data_dir},
+      .guests = Guests{data_dir.string()},
       .procfs = *std::move(procfs),
       .sys = *std::move(sys),
       .logger = std::move(logger),

@@ -43,10 +43,13 @@ Result<FoundInstance> Instances::find(std::string_view id, GuestDirectory::Kind 
     instance = known_.try_emplace(std::string{id}, instance).first->second;
   }
   if (!is_new && !exists) {
-    const std::unique_lock lock{mutex_};
-    if (const auto found = known_.find(id); found != known_.end() && found->second == instance) {
-      known_.erase(found);
+    {
+      const std::unique_lock lock{mutex_};
+      if (const auto found = known_.find(id); found != known_.end() && found->second == instance) {
+        known_.erase(found);
+      }
     }
+    instance->close_files();  // a reader may keep the instance
   }
   if (!record) {
     return record.error() == std::errc::bad_message ? failure(ENOENT)
@@ -82,6 +85,13 @@ void Instances::check_some(std::string_view except) {
     }
   }
   for (const auto& id : ids) {
+    if (!host_.guests.has(id)) {
+      // Many may have been deleted. One listing finds all of them.
+      if (const auto existing = host_.guests.list(host_.clock())) {
+        forget_all_but(*existing);
+      }
+      return;
+    }
     if (const auto found = find(id, GuestDirectory::Kind::unknown);
         found && !found->record->process) {
       found->instance->close_files();
@@ -91,7 +101,9 @@ void Instances::check_some(std::string_view except) {
 
 Result<InstanceList> Instances::list() {
   return host_.guests.list(host_.clock()).map([&](const std::vector<GuestDirectory>& directories) {
-    forget_all_but(directories);
+    if (is_known_more_than(directories.size())) {
+      forget_all_but(directories);
+    }
     std::vector<FoundInstance> instances(directories.size());
     in_parallel(directories.size(), [&](std::size_t begin, std::size_t end) {
       for (auto index = begin; index < end; ++index) {
@@ -105,13 +117,15 @@ Result<InstanceList> Instances::list() {
   });
 }
 
-/// Does nothing unless some instances must have been deleted. `existing` is sorted by ID.
+bool Instances::is_known_more_than(std::size_t count) const {
+  const std::shared_lock lock{mutex_};
+  return known_.size() > count;
+}
+
+/// `existing` is sorted by ID.
 void Instances::forget_all_but(std::span<const GuestDirectory> existing) {
-  std::vector<std::shared_ptr<Instance>> deleted;  // destroyed without the lock: this closes files
-  const std::unique_lock lock{mutex_};
-  if (known_.size() <= existing.size()) {
-    return;
-  }
+  std::vector<std::shared_ptr<Instance>> deleted;
+  std::unique_lock lock{mutex_};
   for (auto one = known_.begin(); one != known_.end();) {
     if (std::ranges::binary_search(existing, one->first, {}, &GuestDirectory::id)) {
       ++one;
@@ -119,6 +133,10 @@ void Instances::forget_all_but(std::span<const GuestDirectory> existing) {
       deleted.push_back(std::move(one->second));
       one = known_.erase(one);
     }
+  }
+  lock.unlock();
+  for (const auto& one : deleted) {
+    one->close_files();  // a reader may keep the instance
   }
 }
 

@@ -67,6 +67,7 @@ class Instances {
 
   [[nodiscard]] Result<FoundInstance> find(std::string_view id, GuestDirectory::Kind kind);
   void check_some(std::string_view except);
+  [[nodiscard]] bool is_known_more_than(std::size_t count) const;
   void forget_all_but(std::span<const GuestDirectory> existing);
   [[nodiscard]] Result<std::shared_ptr<const Names>> list_names();
   [[nodiscard]] std::optional<std::string> known_id(std::string_view name) const;

@@ -28,6 +28,7 @@ class SharedJob {
   [[nodiscard]] Result run(Job job) {
     std::unique_lock lock{mutex_};
     const auto wanted = begun_ + 1;
+    const Waiting waiting{*this};
     while (ended_ < wanted) {
       if (running_) {
         changed_.wait(lock);
@@ -37,7 +38,7 @@ class SharedJob {
         lead(lock, job);
       }
     }
-    return result_;
+    return waiting_ == 1 ? std::exchange(result_, Result{}) : result_;
   }
 
   /// Until when the next run waits.
@@ -47,6 +48,18 @@ class SharedJob {
   }
 
  private:
+  /// Counts a call of run() while it holds the mutex. The last one does not leave the result
+  /// behind, because it may be large.
+  struct Waiting {
+    explicit Waiting(SharedJob& shared) : job{shared} { ++job.waiting_; }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    Waiting(Waiting&&) = delete;
+    Waiting& operator=(Waiting&&) = delete;
+    ~Waiting() { --job.waiting_; }
+    SharedJob& job;
+  };
+
   template <class Job>
   void lead(std::unique_lock<std::mutex>& lock, Job& job) {
     constexpr std::chrono::seconds max_rest{1};
@@ -78,7 +91,8 @@ class SharedJob {
   std::condition_variable changed_;
   bool running_ = false;
   std::uint64_t begun_ = 0;
-  std::uint64_t ended_ = 0;  // the number of the last run that succeeded
+  std::uint64_t waiting_ = 0;  // calls of run() that have not returned
+  std::uint64_t ended_ = 0;    // the number of the last run that succeeded
   Clock::time_point rest_until_;
   Result result_{};
 };

@@ -22,6 +22,7 @@
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 
+#include "base/end_process.hpp"
 #include "base/logging.hpp"
 #include "base/unique_fd.hpp"
 #include "fs/sandbox/privileges.hpp"
@@ -259,9 +260,8 @@ int run_monitor(Mount mount, std::unique_ptr<Worker> worker, ParentConnection pa
                              std::move(parent),
                              log}
                          .run(child);
-  log->flush();
   // Exit handlers would wait for a thread that hangs in a write to the log.
-  ::_exit(status);
+  end_process(status, *log);
 }
 
 }  // namespace hypeman::fs

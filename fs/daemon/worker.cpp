@@ -1,7 +1,5 @@
 #include "fs/daemon/worker.hpp"
 
-#include <unistd.h>
-
 #include <ctime>
 #include <filesystem>
 #include <system_error>
@@ -9,6 +7,7 @@
 
 #include <sysexits.h>
 
+#include "base/end_process.hpp"
 #include "base/file.hpp"
 #include "base/logging.hpp"
 #include "collector/hypeman/guests.hpp"
@@ -51,22 +50,23 @@ int Worker::run(UniqueFd device, UniqueFd monitor_pipe, UniqueFd ready, ParentCo
   if (!ended) {
     host_.logger->error("{}", ended.error());
   }
-  host_.logger->flush();
-  // Threads that hang in the kernel may still use the objects above, so nothing is destroyed.
-  ::_exit(ended ? EX_OK : EX_SOFTWARE);
+  // Threads that hang in the kernel may still use the objects above.
+  end_process(ended ? EX_OK : EX_SOFTWARE, *host_.logger);
 }
 
 tl::expected<void, std::string> Worker::drop_privileges() const {
   // syslog(3) needs the time zone. The sandboxed process cannot read the time zone file.
   ::tzset();
   const auto directory = open_readable(host_.guests.path());
-  // "guests" may be a symlink to a directory outside the data directory.
+  // The data directory and "guests" may be symlinks to other places.
+  const auto data_dir =
+      open_directory(std::filesystem::path{host_.guests.path()}.parent_path().string());
   const auto guests = host_.guests.open();
   Sandbox sandbox{.user = user_,
                   .groups = {},
                   .readable_directories = {host_.procfs.root.get(), host_.sys.get()},
                   .log = log_};
-  for (const auto& opened : {&directory, &guests}) {
+  for (const auto* const opened : {&directory, &data_dir, &guests}) {
     if (*opened) {
       sandbox.readable_directories.push_back((*opened)->get());
     }

@@ -1,6 +1,5 @@
 #include "fs/fuse/deferred_requests.hpp"
 
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -11,33 +10,62 @@ bool DeferredRequests::wait_until_idle(std::chrono::steady_clock::time_point dea
   return thread_ended_.wait_until(lock, deadline, [this] { return threads_ == 0; });
 }
 
-bool DeferredRequests::add(std::shared_ptr<void> owner, std::function<void()> request) {
+bool DeferredRequests::add(std::shared_ptr<void> owner, uid_t user, std::function<void()> request) {
   {
     const std::lock_guard lock{mutex_};
-    if (waiting_.size() == max_waiting) {
+    auto& of_user = waiting_[user];
+    if (of_user.size() == max_waiting_of_user) {
       return false;
     }
-    waiting_.push_back(std::move(request));
-    if (threads_ == max_threads) {
+    of_user.push_back(std::move(request));
+    if (threads_ == max_threads_) {
       return true;
     }
     ++threads_;
   }
   try {
     std::thread{[this, owner = std::move(owner)] { answer_all(); }}.detach();
-  } catch (const std::system_error&) {
+  } catch (...) {
+    {
+      const std::lock_guard lock{mutex_};
+      if (threads_ > 1) {
+        --threads_;
+        return true;  // another thread answers it
+      }
+    }
     answer_all();
   }
   return true;
 }
 
+/// The caller holds the mutex, and a user has a queue.
+std::function<void()> DeferredRequests::take_next() {
+  auto next = waiting_.upper_bound(last_user_);
+  if (next == waiting_.end()) {
+    next = waiting_.begin();
+  }
+  last_user_ = next->first;
+  std::function<void()> request;
+  if (!next->second.empty()) {  // it is empty if there was no memory for the user's first request
+    request = std::move(next->second.front());
+    next->second.pop_front();
+  }
+  if (next->second.empty()) {
+    waiting_.erase(next);
+  }
+  return request;
+}
+
 void DeferredRequests::answer_all() {
   std::unique_lock lock{mutex_};
   while (!waiting_.empty()) {
-    const auto request = std::move(waiting_.front());
-    waiting_.pop_front();
-    lock.unlock();
-    request();
+    {
+      const auto request = take_next();
+      lock.unlock();
+      if (request) {
+        request();
+      }
+    }
     lock.lock();
   }
   --threads_;

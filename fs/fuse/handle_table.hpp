@@ -29,8 +29,12 @@ class HandleTable {
   }
 
   void remove(std::uint64_t handle) {
+    std::shared_ptr<Opened> removed;  // destroyed without the lock, because it may hold a lot
     const std::unique_lock lock{mutex_};
-    open_.erase(handle);
+    if (const auto found = open_.find(handle); found != open_.end()) {
+      removed = std::move(found->second);
+      open_.erase(found);
+    }
   }
 
  private:

@@ -54,21 +54,28 @@ void answer(fuse_req_t request, Operation operation) noexcept {
   fuse_reply_err(request, error);
 }
 
-/// Like answer(), but in another thread if the operation may wait.
+/// Like answer(), but in one of the `deferred` threads unless it is null.
 template <class Operation>
-void answer(fuse_req_t request, bool may_wait, Operation operation) noexcept {
-  if (!may_wait) {
+void answer(fuse_req_t request, DeferredRequests* deferred, Operation operation) noexcept {
+  if (deferred == nullptr) {
     answer(request, std::move(operation));
     return;
   }
   answer(request, [&]() -> Result<void> {
-    auto& tree = served(request);
-    if (!tree.deferred.add(tree.owner.lock(),
-                           [request, operation] { answer(request, operation); })) {
+    if (!deferred->add(served(request).owner.lock(), reader_of(request).user,
+                       [request, operation] { answer(request, operation); })) {
       return failure(EAGAIN);
     }
     return {};
   });
+}
+
+DeferredRequests* deferred_if(bool may_wait, fuse_req_t request) {
+  return may_wait ? &served(request).deferred : nullptr;
+}
+
+DeferredRequests* deferred_names_if(bool may_wait, fuse_req_t request) {
+  return may_wait ? &served(request).deferred_names : nullptr;
 }
 
 /// The kernel does not cache attributes, because they change. The exception: if only some users may
@@ -87,7 +94,7 @@ void initialize(void* /*served*/, fuse_conn_info* connection) {
 
 void look_up(fuse_req_t request, fuse_ino_t parent, const char* name) {
   // The kernel's buffer with the name may be used again before a deferred request is answered.
-  answer(request, tree_of(request).look_up_may_wait(parent, name),
+  answer(request, deferred_names_if(tree_of(request).look_up_may_wait(parent, name), request),
          [request, parent, name = std::string{name}]() -> Result<void> {
            auto& tree = tree_of(request);
            return tree.look_up(parent, name).map([&](const Attributes& attributes) {
@@ -116,26 +123,29 @@ void forget_multi(fuse_req_t request, std::size_t count, fuse_forget_data* forge
 }
 
 void get_attributes(fuse_req_t request, fuse_ino_t inode, fuse_file_info* /*file*/) {
-  answer(request, tree_of(request).attributes_may_wait(inode), [request, inode]() -> Result<void> {
-    auto& tree = tree_of(request);
-    return tree.attributes(inode, reader_of(request)).map([&](const Attributes& attributes) {
-      fuse_reply_attr(request, &attributes, attribute_timeout(tree, attributes));
-    });
-  });
+  answer(request, deferred_if(tree_of(request).attributes_may_wait(inode), request),
+         [request, inode]() -> Result<void> {
+           auto& tree = tree_of(request);
+           return tree.attributes(inode, reader_of(request)).map([&](const Attributes& attributes) {
+             fuse_reply_attr(request, &attributes, attribute_timeout(tree, attributes));
+           });
+         });
 }
 
 /// The kernel asks this for access(2) and chdir(2), which may have found the name in its cache.
 void check_access(fuse_req_t request, fuse_ino_t inode, int /*mask*/) {
-  answer(request, tree_of(request).attributes_may_wait(inode), [request, inode]() -> Result<void> {
-    return tree_of(request).exists(inode).map([&] { fuse_reply_err(request, 0); });
-  });
+  answer(request, deferred_if(tree_of(request).attributes_may_wait(inode), request),
+         [request, inode]() -> Result<void> {
+           return tree_of(request).exists(inode).map([&] { fuse_reply_err(request, 0); });
+         });
 }
 
 void read_link(fuse_req_t request, fuse_ino_t inode) {
-  answer(request, tree_of(request).content_may_wait(inode), [request, inode]() -> Result<void> {
-    return tree_of(request).read_link(inode).map(
-        [&](const std::string& target) { fuse_reply_readlink(request, target.c_str()); });
-  });
+  answer(request, deferred_names_if(tree_of(request).content_may_wait(inode), request),
+         [request, inode]() -> Result<void> {
+           return tree_of(request).read_link(inode).map(
+               [&](const std::string& target) { fuse_reply_readlink(request, target.c_str()); });
+         });
 }
 
 /// Sends the handle to the kernel, which passes it back in the release request.
@@ -160,20 +170,22 @@ void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
   });
 }
 
-void read(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
+void read(fuse_req_t request, fuse_ino_t /*inode*/, std::size_t size, off_t offset,
           fuse_file_info* file) {
-  const bool may_wait = offset == 0 && tree_of(request).content_may_wait(inode);
-  answer(request, may_wait, [request, size, offset, handle = file->fh]() -> Result<void> {
-    const auto opened = served(request).files.find(handle);
-    if (opened == nullptr) {
-      return failure(EBADF);
-    }
-    return tree_of(request)
-        .read(*opened, static_cast<std::size_t>(offset), size, reader_of(request))
-        .map([&](const Slice& slice) {
-          fuse_reply_buf(request, slice.bytes.data(), slice.bytes.size());
-        });
-  });
+  const auto opened = served(request).files.find(file->fh);
+  if (opened == nullptr) {
+    fuse_reply_err(request, EBADF);
+    return;
+  }
+  const auto from = static_cast<std::size_t>(offset);
+  answer(request, deferred_if(tree_of(request).read_may_wait(*opened, from), request),
+         [request, size, from, opened]() -> Result<void> {
+           return tree_of(request)
+               .read(*opened, from, size, reader_of(request))
+               .map([&](const Slice& slice) {
+                 fuse_reply_buf(request, slice.bytes.data(), slice.bytes.size());
+               });
+         });
 }
 
 void release(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
@@ -216,18 +228,19 @@ void reply_entries(fuse_req_t request, const Listing& listing, std::size_t first
 void read_directory(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
                     fuse_file_info* file) {
   const bool may_wait = offset == 0 && tree_of(request).content_may_wait(inode);
-  answer(request, may_wait, [request, size, offset, handle = file->fh]() -> Result<void> {
-    const auto directory = served(request).directories.find(handle);
-    if (directory == nullptr) {
-      return failure(EBADF);
-    }
-    const auto first = static_cast<std::size_t>(offset);
-    return tree_of(request)
-        .list(*directory, first, reader_of(request))
-        .map([&](const std::shared_ptr<const Listing>& listing) {
-          reply_entries(request, *listing, first, size);
-        });
-  });
+  answer(request, deferred_if(may_wait, request),
+         [request, size, offset, handle = file->fh]() -> Result<void> {
+           const auto directory = served(request).directories.find(handle);
+           if (directory == nullptr) {
+             return failure(EBADF);
+           }
+           const auto first = static_cast<std::size_t>(offset);
+           return tree_of(request)
+               .list(*directory, first, reader_of(request))
+               .map([&](const std::shared_ptr<const Listing>& listing) {
+                 reply_entries(request, *listing, first, size);
+               });
+         });
 }
 
 void release_directory(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {

@@ -16,7 +16,9 @@ struct ServedTree {
   Tree& tree;
   HandleTable<OpenFile> files;
   HandleTable<OpenDirectory> directories;
-  DeferredRequests deferred;
+  DeferredRequests deferred{8};
+  /// Look-ups of names. Most of these threads wait for the same list of all VMs.
+  DeferredRequests deferred_names{64};
   std::weak_ptr<void> owner;  ///< of this object and of the session; deferred requests keep it
 };
 

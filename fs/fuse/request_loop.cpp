@@ -84,7 +84,7 @@ int receive(fuse_session* session, RequestBuffer& buffer) {
 /// the kernel is not waited for.
 struct Requests {
   Requests(UniqueFd device, Tree& tree)
-      : served{.tree = tree, .files = {}, .directories = {}, .deferred = {}, .owner = {}},
+      : served{.tree = tree, .files = {}, .directories = {}, .owner = {}},
         session{make_session(std::move(device), operations, served)} {}
 
   const fuse_lowlevel_ops operations = fuse_operations();
@@ -112,9 +112,17 @@ void answer_requests(Requests& requests) {
 class RequestThreads {
  public:
   explicit RequestThreads(std::shared_ptr<Requests> requests) : requests_{std::move(requests)} {
-    for (unsigned count = 0; count < thread_count; ++count) {
-      ++requests_->running;
-      threads_.emplace_back([requests = requests_] { answer_requests(*requests); });
+    try {
+      for (unsigned count = 0; count < thread_count; ++count) {
+        ++requests_->running;
+        threads_.emplace_back([requests = requests_] { answer_requests(*requests); });
+      }
+    } catch (const std::system_error&) {
+      --requests_->running;
+      if (threads_.empty()) {
+        throw;
+      }
+      // One thread can answer everybody.
     }
   }
   RequestThreads(const RequestThreads&) = delete;
@@ -135,6 +143,7 @@ class RequestThreads {
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
     }
     static_cast<void>(requests_->served.deferred.wait_until_idle(deadline));
+    static_cast<void>(requests_->served.deferred_names.wait_until_idle(deadline));
     for (auto& thread : threads_) {
       requests_->running == 0 ? thread.join() : thread.detach();
     }

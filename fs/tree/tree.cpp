@@ -59,6 +59,20 @@ Result<Content> measure(const collector::FoundInstance& vm, InstanceFile file) {
 // hold it.
 constexpr std::size_t open_file_size = 1024;
 
+/// The text that a read at this offset continues; null behind the end. Nothing: the read starts a
+/// new sample.
+std::optional<std::shared_ptr<const std::string>> continued_text(OpenFile& file,
+                                                                 std::size_t offset) {
+  if (offset == 0) {
+    return std::nullopt;
+  }
+  const std::lock_guard lock{file.mutex};
+  if (file.text == nullptr && (file.end == 0 || offset < file.end)) {
+    return std::nullopt;
+  }
+  return file.text;
+}
+
 std::shared_ptr<const Records> records_of(const std::vector<collector::FoundInstance>& instances) {
   auto records = std::make_shared<Records>();
   records->reserve(instances.size());
@@ -310,40 +324,39 @@ Result<std::shared_ptr<OpenFile>> Tree::open(Inode inode, Reader reader) {
   });
 }
 
+bool Tree::read_may_wait(OpenFile& file, std::size_t offset) const {
+  return !continued_text(file, offset) && content_may_wait(file.inode);
+}
+
 Result<Slice> Tree::read(OpenFile& file, std::size_t offset, std::size_t size, Reader reader) {
-  Text text;
-  if (offset != 0) {
-    const std::lock_guard lock{file.mutex};
-    if (file.text == nullptr && file.end != 0 && offset >= file.end) {
-      return Slice{};
-    }
-    text = file.text;
+  auto continued = continued_text(file, offset);
+  if (continued && *continued == nullptr) {
+    return Slice{};
   }
-  if (text == nullptr) {
-    auto read = read_new(file, reader);
-    if (!read) {
-      return tl::unexpected{read.error()};
-    }
-    text = *std::move(read);
-    auto memory = reader_memory_.take(reader.user, text->capacity());
-    if (!memory) {
-      return tl::unexpected{memory.error()};
-    }
-    const std::lock_guard lock{file.mutex};
-    file.text = text;
-    file.text_memory = *std::move(memory);
+  auto text = continued ? Result<Text>{*std::move(continued)} : read_new(file, reader);
+  if (!text) {
+    return tl::unexpected{text.error()};
   }
-  const auto bytes = std::string_view{*text}.substr(std::min(offset, text->size()), size);
-  if (bytes.size() < size) {
-    // The reader has seen the end.
-    const std::lock_guard lock{file.mutex};
-    if (file.text == text) {
-      file.text = nullptr;
-      file.text_memory = {};
-      file.end = text->size();
+  const auto bytes = std::string_view{**text}.substr(std::min(offset, (*text)->size()), size);
+  ReaderMemory::Share memory;
+  const bool reaches_end = bytes.size() < size;
+  if (!reaches_end && !continued) {
+    auto taken = reader_memory_.take(reader.user, (*text)->capacity());
+    if (!taken) {
+      return tl::unexpected{taken.error()};
     }
+    memory = *std::move(taken);
   }
-  return Slice{.text = std::move(text), .bytes = bytes};
+  const std::lock_guard lock{file.mutex};
+  if (reaches_end) {
+    file.text = nullptr;
+    file.text_memory = {};
+    file.end = (*text)->size();
+  } else if (!continued) {
+    file.text = *text;
+    file.text_memory = std::move(memory);
+  }
+  return Slice{.text = *std::move(text), .bytes = bytes};
 }
 
 Result<Tree::Text> Tree::read_new(const OpenFile& file, Reader reader) {
@@ -430,12 +443,12 @@ Result<std::shared_ptr<const Listing>> Tree::list(OpenDirectory& directory, std:
   if (!made) {
     return tl::unexpected{made.error()};
   }
-  const auto listing = std::make_shared<const Listing>(*std::move(made));
+  auto listing = std::make_shared<const Listing>(*std::move(made));
   return reader_memory_.take(reader.user, listing->memory()).map([&](ReaderMemory::Share&& memory) {
     const std::lock_guard lock{directory.mutex};
     directory.listing = listing;
     directory.listing_memory = std::move(memory);
-    return listing;
+    return std::move(listing);
   });
 }
 

@@ -42,7 +42,8 @@ class Tree {
   /// Reads no file.
   [[nodiscard]] bool look_up_may_wait(Inode directory, std::string_view name) const;
   [[nodiscard]] bool attributes_may_wait(Inode inode) const;
-  [[nodiscard]] bool content_may_wait(Inode inode) const;  ///< read(), list() and read_link()
+  [[nodiscard]] bool content_may_wait(Inode inode) const;  ///< list() and read_link()
+  [[nodiscard]] bool read_may_wait(OpenFile& file, std::size_t offset) const;
 
   /// Finds a name in a directory and adds one look-up; forget() subtracts it. Measures nothing, so
   /// the st_size of a file is only an upper bound.

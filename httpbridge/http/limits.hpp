@@ -15,7 +15,7 @@ struct Limits {
   std::size_t unsent_bytes = std::size_t{256} << 20;
   std::size_t queued_reads = 4096;  ///< different reads that wait or run; 503 above it
   std::size_t file_threads = 16;    ///< when all of them hang in the file system, the reply is 503
-  std::size_t name_threads = 4;     ///< the same for look-ups by name
+  std::size_t name_threads = 16;    ///< the same for look-ups by name
   /// For each of three steps: receive the request, read its files, send the response.
   std::chrono::milliseconds request_timeout{10'000};
   std::chrono::milliseconds idle_timeout{75'000};

@@ -66,8 +66,14 @@ void ReadPool::WorkQueue::set_threads(std::size_t count) {
     missing = count - std::min(count, running_threads);
     running_threads += missing;
   }
-  for (; missing > 0; --missing) {
-    std::thread{[queue = shared_from_this()] { queue->run_thread(); }}.detach();
+  try {
+    for (; missing > 0; --missing) {
+      std::thread{[queue = shared_from_this()] { queue->run_thread(); }}.detach();
+    }
+  } catch (...) {
+    const std::lock_guard lock{mutex};
+    running_threads -= missing;
+    throw;
   }
 }
 
@@ -140,8 +146,10 @@ ReadPool::~ReadPool() {
 
 bool ReadPool::refuses(const Route& route) const {
   const auto found = routes_.find(route);
-  return found != routes_.end() ? found->second.hangs
-                                : routes_.size() >= settings_.max_reads || hung_reads_ >= threads_;
+  if (is_closed_ || found != routes_.end()) {
+    return is_closed_ || found->second.hangs;
+  }
+  return routes_.size() >= settings_.max_reads || hung_reads_ >= threads_;
 }
 
 void ReadPool::start(Route route, Clock::time_point since, Handler handler) {
@@ -258,6 +266,7 @@ void ReadPool::expire(Clock::time_point now) {
 }
 
 void ReadPool::fail_all() {
+  is_closed_ = true;
   std::vector<Waiter> waiting;
   for (auto& [route, reads] : routes_) {
     for (auto* waiters : {&reads.waiters, &reads.later_waiters}) {

@@ -74,7 +74,7 @@ class ReadPool {
   /// for, and replaces threads that hang. The owner calls it several times a second.
   void expire(Clock::time_point now);
 
-  /// Completes all requests with ReadError::unavailable.
+  /// Completes all requests with ReadError::unavailable, also those that come later.
   void fail_all();
 
  private:
@@ -107,6 +107,7 @@ class ReadPool {
   std::vector<std::shared_ptr<Read>> new_reads_;  // from the current iteration of the event loop
   std::size_t hung_reads_ = 0;
   std::size_t threads_ = 0;
+  bool is_closed_ = false;
   std::shared_ptr<WorkQueue> queue_;
 };
 

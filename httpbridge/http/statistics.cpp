@@ -68,7 +68,7 @@ std::string_view lines_from(std::string_view lines, std::string_view text) {
 Statistics::Statistics(boost::asio::io_context& loop, const StatisticsSource& source,
                        const Limits& limits)
     : files_(loop, source.read, with_threads(4, limits.file_threads, limits)),
-      names_(loop, source.find, with_threads(2, limits.name_threads, limits)),
+      names_(loop, source.find, with_threads(8, limits.name_threads, limits)),
       listing_(loop, source.list, for_listings(limits)) {}
 
 Awaitable<ReadPool::Result> Statistics::read(Route route) {
@@ -113,6 +113,9 @@ Awaitable<ReadPool::Result> Statistics::read_match(std::string prefix, Time sinc
     ReadPool::Result contents = co_await files_.async_read(stats_of(id), since, use_awaitable);
     if (is_missing(contents)) {
       continue;
+    }
+    if (!contents) {
+      co_return contents;
     }
     if (!is_missing(match)) {
       co_return tl::unexpected(ReadError::ambiguous);

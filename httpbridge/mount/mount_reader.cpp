@@ -67,6 +67,9 @@ tl::expected<std::string, ReadError> MountReader::read(std::string_view what,
     return *std::move(contents);
   }
   const ReadError error = classify(contents.error());
+  if (error == ReadError::unavailable && (*tree)->check()) {
+    return tl::unexpected(error);  // only this VM cannot be read now
+  }
   if (error == ReadError::unavailable || error == ReadError::no_permission) {
     return outage(contents.error());
   }

@@ -68,7 +68,7 @@ TEST(QueueingLogger, KeepsTheNewestLinesWhileTheLogIsBlocked) {
   const auto lines = sink->lines();
   ASSERT_EQ(lines.size(), 1002U);
   EXPECT_EQ(lines[0], "first");
-  EXPECT_EQ(lines[1], "500 log lines are lost, because the log was blocked");
+  EXPECT_EQ(lines[1], "500 log lines are lost, because the log is too slow");
   EXPECT_EQ(lines[2], "501");
   EXPECT_EQ(lines.back(), "1500");
 }

@@ -1,9 +1,5 @@
 #include "collector/kernel/checker_threads.hpp"
 
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
@@ -16,6 +12,7 @@
 #include "tests/collector/error_of.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/privileges.hpp"
+#include "tests/support/thread_limit.hpp"
 
 namespace hypeman::tests {
 namespace {
@@ -101,19 +98,10 @@ TEST_F(CheckerThreadsTest, IdleOnesEndWithTheObject) {
 class LimitedUser : public EndToEndTest {};
 
 TEST_F(LimitedUser, GetsAnErrorIfNoThreadCanBeStarted) {
-  constexpr uid_t nobody = 65534;
-  const auto child = ::fork();
-  if (child == 0) {
-    const rlimit one{.rlim_cur = 1, .rlim_max = 1};
-    if (::setrlimit(RLIMIT_NPROC, &one) != 0 || ::setresuid(nobody, nobody, nobody) != 0) {
-      ::_exit(1);
-    }
+  EXPECT_TRUE(holds_without_threads([] {
     CheckerThreads threads;
-    ::_exit(error_of(threads.run([] {})) == EAGAIN ? 0 : 2);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+    return error_of(threads.run([] {})) == EAGAIN;
+  }));
 }
 
 }  // namespace

@@ -29,6 +29,7 @@
 #include "tests/support/data_directory.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/full_pipe.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
@@ -105,25 +106,6 @@ bool ends(const UniqueFd& pidfd) {
   pollfd event{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
   return ::poll(&event, 1, timeout_ms) == 1;
 }
-
-/// A named pipe that is full, so that a write to it blocks.
-class FullPipe {
- public:
-  FullPipe() {
-    if (::mkfifo(path().c_str(), 0600) != 0) {
-      throw errno_error("mkfifo");
-    }
-    pipe_ = UniqueFd{::open(path().c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)};
-    const std::vector<char> page(4096, 'x');
-    while (::write(pipe_.get(), page.data(), page.size()) > 0) {
-    }
-  }
-  [[nodiscard]] std::filesystem::path path() const { return directory_.path() / "pipe"; }
-
- private:
-  TemporaryDirectory directory_;
-  UniqueFd pipe_;
-};
 
 class Lifecycle : public EndToEndTest {
  protected:

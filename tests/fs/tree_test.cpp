@@ -198,6 +198,19 @@ TEST_F(TreeTest, LaterOffsetsContinueTheSample) {
   EXPECT_EQ(tree().read(*opened, 4, 100, reader).value().bytes, "");
 }
 
+TEST_F(TreeTest, OnlyAReadThatContinuesATextNeverWaits) {
+  const auto opened = tree().open(inode("metrics.prom"), reader).value();
+  EXPECT_TRUE(tree().read_may_wait(*opened, 0));
+  EXPECT_TRUE(tree().read_may_wait(*opened, 1)) << "there is no text yet";
+  ASSERT_TRUE(tree().read(*opened, 0, 10, reader));
+  EXPECT_TRUE(tree().read_may_wait(*opened, 0));
+  EXPECT_FALSE(tree().read_may_wait(*opened, 10));
+  const auto rest = tree().read(*opened, 10, 1 << 20U, reader).value().bytes.size();
+  EXPECT_FALSE(tree().read_may_wait(*opened, 10 + rest));
+  EXPECT_EQ(tree().read(*opened, 10 + rest, 10, reader).value().bytes, "");
+  EXPECT_TRUE(tree().read_may_wait(*opened, 10)) << "the text was read to its end";
+}
+
 TEST_F(TreeTest, ShowsTheOptionsModeAndGroup) {
   collector::Instances instances{host().host()};
   Tree restricted{instances, {.file_mode = 0440, .group = 7}};

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -14,6 +15,9 @@
 
 #include "tests/httpbridge/support/bridge_test.hpp"
 #include "tests/httpbridge/support/eventually.hpp"
+#include "tests/httpbridge/support/temporary_directory.hpp"
+#include "tests/support/child_process.hpp"
+#include "tests/support/full_pipe.hpp"
 
 namespace hypeman::httpbridge::testing {
 namespace {
@@ -34,6 +38,27 @@ class LifecycleTest : public BridgeTest {
     return {"--listen", listen, "--no-auth", "--stats-dir", tree().directory()};
   }
 };
+
+TEST_P(LifecycleTest, ABlockedLogDoesNotBlockRequestsOrTheEnd) {
+  const tests::FullPipe log;
+  const TemporaryDirectory place;
+  const auto socket = place.path() / "socket";
+  const auto listen = "unix:" + socket.string();
+  auto arguments = listening_at(listen);
+  arguments.insert(arguments.begin(), std::getenv("HYPEMAN_STATS_BRIDGE"));
+  tests::SpawnOptions options;
+  options.err = log.path();
+  auto bridge = tests::ChildProcess::spawn(arguments, options);
+  ASSERT_TRUE(eventually([&] { return fs::exists(socket); }));
+  HttpClient client{listen};
+  for (int request = 0; request < 100; ++request) {
+    ASSERT_EQ(client.get("/healthz")->status, 200);
+  }
+  bridge.send_signal(SIGTERM);
+  const auto status = bridge.wait(std::chrono::seconds{10});
+  ASSERT_TRUE(status) << "the bridge did not exit";
+  EXPECT_EQ(status->code, EX_OK);
+}
 
 TEST_P(LifecycleTest, SigtermCompletesTheRequestsInProgress) {
   for (const int signal : {SIGTERM, SIGINT}) {

@@ -65,6 +65,7 @@ class SilentFileSystem {
             },
     };
     session_ = ::fuse_session_new(&arguments, &operations, sizeof operations, this);
+    ::fuse_opt_free_args(&arguments);
     if (session_ == nullptr || ::fuse_session_mount(session_, mountpoint_.c_str()) != 0) {
       throw errno_error("mount a FUSE file system at " + mountpoint_);
     }

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <spdlog/logger.h>
+
+namespace hypeman {
+
+/// Ends the process without waiting for threads that hang in the kernel: writes the log, destroys
+/// nothing and runs no exit handler. A build with AddressSanitizer looks for memory leaks first and
+/// fails if there are some.
+[[noreturn]] void end_process(int status, spdlog::logger& logger);
+
+}  // namespace hypeman

@@ -1,0 +1,41 @@
+#include "collector/instances/in_parallel.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/privileges.hpp"
+#include "tests/support/thread_limit.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+using collector::in_parallel;
+
+/// Whether each number below `count` is in exactly one part.
+bool covers(std::size_t count) {
+  std::vector<int> seen(count);
+  in_parallel(count, [&](std::size_t begin, std::size_t end) {
+    for (auto index = begin; index < end; ++index) {
+      ++seen[index];
+    }
+  });
+  return std::ranges::all_of(seen, [](int times) { return times == 1; });
+}
+
+TEST(InParallel, DoesEachPartOnce) {
+  for (const std::size_t count : {0, 1, 99, 100, 101, 199, 200, 400, 401, 1000, 12345}) {
+    EXPECT_TRUE(covers(count)) << count;
+  }
+}
+
+class InParallelOfALimitedUser : public EndToEndTest {};
+
+TEST_F(InParallelOfALimitedUser, DoesAllPartsIfNoThreadCanBeStarted) {
+  EXPECT_TRUE(holds_without_threads([] { return covers(1000); }));
+}
+
+}  // namespace
+}  // namespace hypeman::tests
