@@ -2,13 +2,11 @@
 
 #include <unistd.h>
 
-#include "base/leak_check.hpp"
-
 namespace hypeman {
 
 void end_process(int status, spdlog::logger& logger) {
   logger.flush();
-  ::_exit(leak_check() ? status : leak_status);
+  ::_exit(status);
 }
 
 }  // namespace hypeman

@@ -5,8 +5,7 @@
 namespace hypeman {
 
 /// Ends the process without waiting for threads that hang in the kernel: writes the log, destroys
-/// nothing and runs no exit handler. A build with AddressSanitizer looks for memory leaks first and
-/// fails if there are some.
+/// nothing and runs no exit handler. LeakSanitizer does not run either: it would wait for them.
 [[noreturn]] void end_process(int status, spdlog::logger& logger);
 
 }  // namespace hypeman

@@ -329,11 +329,11 @@ bool Tree::read_may_wait(OpenFile& file, std::size_t offset) const {
 }
 
 Result<Slice> Tree::read(OpenFile& file, std::size_t offset, std::size_t size, Reader reader) {
-  auto continued = continued_text(file, offset);
+  const auto continued = continued_text(file, offset);
   if (continued && *continued == nullptr) {
     return Slice{};
   }
-  auto text = continued ? Result<Text>{*std::move(continued)} : read_new(file, reader);
+  auto text = continued ? Result<Text>{*continued} : read_new(file, reader);
   if (!text) {
     return tl::unexpected{text.error()};
   }
