@@ -7,12 +7,8 @@
 
 namespace hypeman::collector {
 
-void in_parallel(std::size_t count,
+void in_parallel(std::size_t count, std::size_t max_threads,
                  const std::function<void(std::size_t begin, std::size_t end)>& work) {
-  // System calls take nearly all of the time, and several CPUs can do them at once. The limit is
-  // low to leave the CPUs to the VMs. It does not depend on the number of CPUs: more threads than
-  // CPUs still help if another process uses a CPU.
-  constexpr std::size_t max_threads = 4;
   constexpr std::size_t min_part = 100;
   const auto threads = std::clamp<std::size_t>(count / min_part, 1, max_threads);
   const auto part = count / threads + 1;

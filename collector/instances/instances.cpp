@@ -99,13 +99,13 @@ void Instances::check_some(std::string_view except) {
   }
 }
 
-Result<InstanceList> Instances::list() {
+Result<InstanceList> Instances::list(std::size_t threads) {
   return host_.guests.list(host_.clock()).map([&](const std::vector<GuestDirectory>& directories) {
     if (is_known_more_than(directories.size())) {
       forget_all_but(directories);
     }
     std::vector<FoundInstance> instances(directories.size());
-    in_parallel(directories.size(), [&](std::size_t begin, std::size_t end) {
+    in_parallel(directories.size(), threads, [&](std::size_t begin, std::size_t end) {
       for (auto index = begin; index < end; ++index) {
         if (auto found = find(directories[index].id, directories[index].kind)) {
           instances[index] = *std::move(found);
@@ -150,7 +150,7 @@ std::vector<Sample> Instances::samples(const std::vector<FoundInstance>& instanc
     }
   }
   std::vector<Sample> samples(with_process.size());
-  in_parallel(samples.size(), [&](std::size_t begin, std::size_t end) {
+  in_parallel(samples.size(), several_threads, [&](std::size_t begin, std::size_t end) {
     for (auto index = begin; index < end; ++index) {
       const auto& [instance, record] = *with_process[index];
       samples[index] = instance->sample(record, sources);

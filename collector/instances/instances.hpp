@@ -42,8 +42,14 @@ class Instances {
   [[nodiscard]] Result<FoundInstance> find_by_name(std::string_view name);
 
   /// All instances. An instance whose record cannot be read is left out. It is an error only if the
-  /// data directory cannot be listed.
-  [[nodiscard]] Result<InstanceList> list();
+  /// data directory cannot be listed. One thread leaves the CPUs to other readers.
+  [[nodiscard]] Result<InstanceList> list(std::size_t threads = 1);
+
+  /// For list() and samples() of readers who need all VMs. System calls take nearly all of the
+  /// time, and several CPUs can do them at once. The number is low to leave the CPUs to the VMs. It
+  /// does not depend on the number of CPUs: more threads than CPUs still help if another process
+  /// uses a CPU.
+  static constexpr std::size_t several_threads = 4;
 
   /// A sample of each instance that has a process in its record, in the order of the list.
   [[nodiscard]] static std::vector<Sample> samples(const std::vector<FoundInstance>& instances,

@@ -274,13 +274,14 @@ Result<Attributes> Tree::file_attributes(const Node& node, InstanceFile file, In
 }
 
 Result<Attributes> Tree::host_file_attributes(Inode inode, Reader reader) {
-  return instances_.list().map([&](const collector::InstanceList& instances) {
-    auto attributes = base_attributes(inode, S_IFREG | access_.file_mode);
-    const auto size = collector::prometheus_text_size(*instances);
-    set_size(attributes, size);
-    stat_cache_.keep(reader.thread, inode, {.size = size, .records = records_of(*instances)});
-    return attributes;
-  });
+  return instances_.list(collector::Instances::several_threads)
+      .map([&](const collector::InstanceList& instances) {
+        auto attributes = base_attributes(inode, S_IFREG | access_.file_mode);
+        const auto size = collector::prometheus_text_size(*instances);
+        set_size(attributes, size);
+        stat_cache_.keep(reader.thread, inode, {.size = size, .records = records_of(*instances)});
+        return attributes;
+      });
 }
 
 Result<void> Tree::exists(Inode inode) {
@@ -399,16 +400,18 @@ Result<Tree::Text> Tree::read_instance_file(const OpenFile& file, InstanceFile w
 Result<Tree::Text> Tree::read_host_file(const OpenFile& file, Reader reader) {
   const auto told = stat_cache_.take(reader.thread, file.inode);
   auto text = metrics_.run([&] {
-    return instances_.list().map([](const collector::InstanceList& instances) {
-      return metrics_text(*instances, collector::prometheus_text_size(*instances));
-    });
+    return instances_.list(collector::Instances::several_threads)
+        .map([](const collector::InstanceList& instances) {
+          return metrics_text(*instances, collector::prometheus_text_size(*instances));
+        });
   });
   if (!text || !told || (*text)->size() == told->size) {
     return text;
   }
-  return instances_.list().map([&](const collector::InstanceList& instances) {
-    return metrics_text(with_records(*instances, *told->records), told->size);
-  });
+  return instances_.list(collector::Instances::several_threads)
+      .map([&](const collector::InstanceList& instances) {
+        return metrics_text(with_records(*instances, *told->records), told->size);
+      });
 }
 
 Result<std::shared_ptr<OpenDirectory>> Tree::open_directory(Inode inode, Reader reader) {

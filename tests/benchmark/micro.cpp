@@ -129,10 +129,10 @@ void render_stats_json(benchmark::State& state, const Subject& subject) {
 void render_prometheus_text(benchmark::State& state, const Subject& subject) {
   Instance instance{subject.host, subject.id};
   const auto measured = sample_of(instance);
-  const collector::FoundInstance found{.instance = nullptr, .record = measured.record};
-  const auto size = collector::prometheus_text_size({&found, 1});
+  const FoundInstance found{.instance = nullptr, .record = measured.record};
+  const auto size = prometheus_text_size({&found, 1});
   for ([[maybe_unused]] auto _ : state) {
-    auto text = collector::prometheus_text({&measured, 1}, size);
+    auto text = prometheus_text({&measured, 1}, size);
     benchmark::DoNotOptimize(text.data());
   }
 }

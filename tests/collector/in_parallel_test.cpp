@@ -17,7 +17,7 @@ using collector::in_parallel;
 /// Whether each number below `count` is in exactly one part.
 bool covers(std::size_t count) {
   std::vector<int> seen(count);
-  in_parallel(count, [&](std::size_t begin, std::size_t end) {
+  in_parallel(count, /*max_threads=*/4, [&](std::size_t begin, std::size_t end) {
     for (auto index = begin; index < end; ++index) {
       ++seen[index];
     }
