@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 
 #include <sysexits.h>
@@ -42,17 +43,23 @@ class LifecycleTest : public BridgeTest {
 TEST_P(LifecycleTest, ABlockedLogDoesNotBlockRequestsOrTheEnd) {
   const tests::FullPipe log;
   const TemporaryDirectory place;
-  const auto socket = place.path() / "socket";
-  const auto listen = "unix:" + socket.string();
+  const auto listen = "unix:" + (place.path() / "socket").string();
   auto arguments = listening_at(listen);
   arguments.insert(arguments.begin(), std::getenv("HYPEMAN_STATS_BRIDGE"));
   tests::SpawnOptions options;
   options.err = log.path();
   auto bridge = tests::ChildProcess::spawn(arguments, options);
-  ASSERT_TRUE(eventually([&] { return fs::exists(socket); }));
-  HttpClient client{listen};
+  std::optional<HttpClient> client;
+  ASSERT_TRUE(eventually([&] {
+    try {
+      client.emplace(listen);
+    } catch (const std::system_error&) {
+      // It does not listen yet.
+    }
+    return client.has_value();
+  }));
   for (int request = 0; request < 100; ++request) {
-    ASSERT_EQ(client.get("/healthz")->status, 200);
+    ASSERT_EQ(client->get("/healthz")->status, 200);
   }
   bridge.send_signal(SIGTERM);
   const auto status = bridge.wait(std::chrono::seconds{10});
