@@ -26,7 +26,7 @@ Result<ReaderMemory::Share> ReaderMemory::take(uid_t user, std::size_t bytes) {
 }
 
 void ReaderMemory::give_back(uid_t user, std::size_t bytes) {
-  // glibc keeps freed memory between pieces that are in use, unless it is told to return it.
+  // glibc does not return freed memory that lies between memory in use. malloc_trim(3) returns it.
   constexpr std::size_t worth_returning = std::size_t{8} << 20U;
   {
     const std::lock_guard lock{mutex_};
