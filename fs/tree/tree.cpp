@@ -349,7 +349,9 @@ Result<Slice> Tree::read(OpenFile& file, std::size_t offset, std::size_t size, R
     memory = *std::move(taken);
   }
   const std::lock_guard lock{file.mutex};
-  if (reaches_end) {
+  if (continued && file.text != *continued) {
+    // Another thread has started a new sample of the same open file in the meantime.
+  } else if (reaches_end) {
     file.text = nullptr;
     file.text_memory = {};
     file.end = (*text)->size();
