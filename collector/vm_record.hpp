@@ -17,6 +17,7 @@ struct VmRecord {
   std::uint64_t allocated_vcpus = 0;
   std::string tap = {};                         ///< its network interface; empty: none
   std::optional<ProcessIdentity> process = {};  ///< its hypervisor; nothing: not running
+  std::string state_while_running = "running";  ///< one word: its state while the process lives
 
   bool operator==(const VmRecord&) const = default;
 };

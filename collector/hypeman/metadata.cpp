@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/instance_names.hpp"
+#include "collector/hypeman/state.hpp"
 
 namespace hypeman::collector {
 namespace {
@@ -62,6 +63,7 @@ bool assign_flag(const Scalar& value, bool& out) {
 struct Key {
   std::string_view name;
   bool (*assign)(Draft& draft, const Scalar& value);
+  std::string_view object = {};  ///< the key of the object that holds it; empty: the outermost one
 };
 
 constexpr std::array keys{
@@ -104,6 +106,16 @@ constexpr std::array keys{
           d.metadata.pending_delete = !text.empty();
           return good;
         }},
+    Key{"current",
+        [](Draft& d, const Scalar& v) {
+          // Newer versions may have other words, so nothing here is an error.
+          const auto* const word = std::get_if<std::string_view>(&v);
+          if (word != nullptr && is_state_of_process(*word)) {
+            d.metadata.record.state_while_running = *word;
+          }
+          return true;
+        },
+        "phases"},
 };
 
 /// Keeps the known keys of the outermost object and skips everything else. It builds no tree, so
@@ -125,7 +137,12 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
   bool end_array() override { return leave(); }
   bool key(string_t& name) override {
     if (depth_ == 1) {
-      const auto* const known = std::ranges::find(keys, name, &Key::name);
+      outermost_key_ = name;
+    }
+    if (depth_ <= 2) {
+      const auto object = depth_ == 1 ? std::string_view{} : std::string_view{outermost_key_};
+      const auto* const known = std::ranges::find_if(
+          keys, [&](const Key& key) { return key.name == name && key.object == object; });
       key_ = known == keys.end() ? nullptr : known;
     }
     return true;
@@ -162,7 +179,7 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
 
  private:
   bool take(const Scalar& value) {
-    const auto* const key = depth_ == 1 ? std::exchange(key_, nullptr) : nullptr;
+    const auto* const key = std::exchange(key_, nullptr);
     if (key == nullptr || key->assign(draft_, value)) {
       return true;
     }
@@ -181,7 +198,8 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   std::size_t depth_ = 0;
-  const Key* key_ = nullptr;
+  std::string outermost_key_;
+  const Key* key_ = nullptr;  ///< of the value that comes next
   std::string problem_;
   Draft draft_;
 };

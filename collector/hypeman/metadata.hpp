@@ -12,7 +12,8 @@ namespace hypeman::collector {
 /// The parts of guests/<id>/metadata.json that this program uses. The file also holds secrets, so
 /// no other key is kept. The fields of a record and their keys: id: Id; name: Name;
 /// allocated_memory_bytes: Size + HotplugSize; allocated_vcpus: Vcpus; tap: NetworkEnabled and Id;
-/// process: HypervisorPID, HypervisorStartTime, HypervisorBootID, SocketPath.
+/// process: HypervisorPID, HypervisorStartTime, HypervisorBootID, SocketPath; state_while_running:
+/// current of phases.
 struct Metadata {
   VmRecord record = {};
   bool pending_delete = false;  ///< PendingDeleteAt is set: the instance is hidden

@@ -46,12 +46,12 @@ tl::expected<Host, std::string> Host::open(const Roots& roots,
   if (!sys) {
     return tl::unexpected{sys.error()};
   }
-  return Host{
-      .guests = Guests{data_dir.string()},
-      .procfs = *std::move(procfs),
-      .sys = *std::move(sys),
-      .logger = std::move(logger),
-      .descriptors = std::make_unique<DescriptorCache>(DescriptorCache::vms_within_limit())};
+  return Host{.guests = Guests{data_dir.string()},
+              .procfs = *std::move(procfs),
+              .sys = *std::move(sys),
+              .logger = std::move(logger),
+              .descriptors =
+                  std::make_unique<DescriptorCache>(DescriptorCache::descriptors_within_limit())};
 }
 
 }  // namespace hypeman::collector

@@ -7,14 +7,22 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
+
+#include "collector/hypeman/disk.hpp"
+#include "collector/hypeman/state.hpp"
 
 namespace hypeman::collector {
 namespace {
 
-constexpr std::array<std::string_view, 3> part_names{"CPU time", "memory", "network traffic"};
+/// What is logged once if it cannot be read.
+constexpr std::array<std::string_view, 5> part_names{"CPU time", "memory", "vCPUs",
+                                                     "network traffic", "disk"};
 constexpr std::size_t cpu_part = 0;
 constexpr std::size_t memory_part = 1;
-constexpr std::size_t network_part = 2;
+constexpr std::size_t vcpu_part = 2;
+constexpr std::size_t network_part = 3;
+constexpr std::size_t disk_part = 4;
 
 std::chrono::nanoseconds since_boot() {
   timespec now{};
@@ -69,6 +77,12 @@ Result<void> read_files(const Process& process, Sources sources, Sample& sample)
       return tl::unexpected{sample.statm.error()};
     }
   }
+  if (sources.has(Source::proc_status)) {
+    sample.memory = process.read_memory();
+  }
+  if (sources.has(Source::schedstat)) {
+    sample.vcpus = process.read_vcpus(sample.record->allocated_vcpus);
+  }
   return {};
 }
 
@@ -93,18 +107,33 @@ Sample Instance::sample(std::shared_ptr<const VmRecord> record, Sources sources)
   if (!sources.any()) {
     return sample;
   }
-  if (sample.record->process) {
-    read_process(*sample.record->process, sources, sample);
+  if ((sources & process_sources).any()) {
+    if (sample.record->process) {
+      read_process(*sample.record->process, sources, sample);
+    }
+    if (sample.running) {
+      read_parts_of_running(sources, sample);
+      host_.descriptors->use(files_);
+    } else {
+      host_.descriptors->remove(*files_);
+    }
   }
-  if (!sample.running) {
-    host_.descriptors->remove(*files_);
-    return sample;
+  if (sources.has(Source::disk)) {
+    sample.disk = read_disk(host_.guests, id());
+    log_once(disk_part, sample.disk);
   }
+  if (sources.has(Source::snapshot) && !sample.running) {
+    sample.state_without_process = state_without_process(host_.guests, id());
+  }
+  return sample;
+}
+
+void Instance::read_parts_of_running(Sources sources, Sample& sample) {
   if (sources.has(Source::boot_time)) {
     sample.boot_time = read_boot_time();
   }
   if ((sources & tap_sources).any() && !sample.record->tap.empty()) {
-    read_tap(sample.record->tap, sources, sample);
+    log_once(network_part, read_tap(sample.record->tap, sources, sample));
   }
   if (sources.has(Source::proc_stat)) {
     log_once(cpu_part, sample.stat);
@@ -112,11 +141,9 @@ Sample Instance::sample(std::shared_ptr<const VmRecord> record, Sources sources)
   if (sources.has(Source::proc_statm)) {
     log_once(memory_part, sample.statm);
   }
-  if ((sources & tap_sources).any()) {
-    log_once(network_part, sample.tap_rx_bytes ? sample.tap_tx_bytes : sample.tap_rx_bytes);
+  if (sources.has(Source::schedstat)) {
+    log_once(vcpu_part, sample.vcpus);
   }
-  host_.descriptors->use(files_);
-  return sample;
 }
 
 void Instance::read_process(const ProcessIdentity& identity, Sources sources, Sample& sample) {
@@ -131,11 +158,15 @@ void Instance::read_process(const ProcessIdentity& identity, Sources sources, Sa
     }
     sample.stat = ProcPidStat{};
     sample.statm = ProcPidStatm{};
+    sample.memory = ProcPidMemory{};
+    sample.vcpus = std::vector<VcpuTimes>{};
     if (read.error() != std::errc::no_such_process) {
       // The VM may be running, so the numbers are errors, not 0.
       sample.running = true;
       sample.stat = tl::unexpected{read.error()};
       sample.statm = tl::unexpected{read.error()};
+      sample.memory = tl::unexpected{read.error()};
+      sample.vcpus = tl::unexpected{read.error()};
       return;
     }
     if (!process) {
@@ -145,29 +176,27 @@ void Instance::read_process(const ProcessIdentity& identity, Sources sources, Sa
   }
 }
 
-void Instance::read_tap(const std::string& tap, Sources sources, Sample& sample) {
+Result<void> Instance::read_tap(const std::string& tap, Sources sources, Sample& sample) {
+  Result<void> result;
   // Tries twice: after a restart of the VM, the open files belong to the old TAP of the same name.
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto interface = files_->interface(host_.sys.get(), tap);
-    if (!interface) {
-      sample.tap_rx_bytes = tl::unexpected{interface.error()};
-      sample.tap_tx_bytes = tl::unexpected{interface.error()};
-      return;
+    result = {};
+    for (const auto counter : all_interface_counters) {
+      if (sources.has(source_of(counter))) {
+        sample.tap[counter] =
+            interface.and_then([&](const auto& opened) { return opened->read(counter); });
+        if (!sample.tap[counter]) {
+          result = tl::unexpected{sample.tap[counter].error()};
+        }
+      }
     }
-    if (sources.has(Source::tap_rx_bytes)) {
-      sample.tap_rx_bytes = (*interface)->read_rx_bytes();
-    }
-    if (sources.has(Source::tap_tx_bytes)) {
-      sample.tap_tx_bytes = (*interface)->read_tx_bytes();
-    }
-    const auto is_gone = [](const Result<std::uint64_t>& counter) {
-      return !counter && counter.error() == std::errc::no_such_device;
-    };
-    if (!is_gone(sample.tap_rx_bytes) && !is_gone(sample.tap_tx_bytes)) {
-      return;
+    if (!interface || result || result.error() != std::errc::no_such_device) {
+      return result;
     }
     files_->close(*interface);
   }
+  return result;
 }
 
 template <class T>

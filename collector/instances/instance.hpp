@@ -15,7 +15,7 @@
 
 namespace hypeman::collector {
 
-/// One VM: its record, and the kernel files from which it is measured while it runs. Thread-safe.
+/// One VM: its record, and the files from which it is measured. Thread-safe.
 /// Several threads can measure at the same time.
 class Instance {
  public:
@@ -49,7 +49,8 @@ class Instance {
 
  private:
   void read_process(const ProcessIdentity& identity, Sources sources, Sample& sample);
-  void read_tap(const std::string& tap, Sources sources, Sample& sample);
+  void read_parts_of_running(Sources sources, Sample& sample);
+  [[nodiscard]] Result<void> read_tap(const std::string& tap, Sources sources, Sample& sample);
   template <class T>
   void log_once(std::size_t part, const Result<T>& result);
 
@@ -57,7 +58,7 @@ class Instance {
   MetadataFile metadata_file_;
 
   std::shared_ptr<KernelFiles> files_ = std::make_shared<KernelFiles>();
-  std::array<std::atomic<int>, 3> logged_{};  // the errno that was logged last, for each part
+  std::array<std::atomic<int>, 5> logged_{};  // the errno that was logged last, for each part
 };
 
 }  // namespace hypeman::collector

@@ -142,17 +142,10 @@ void Instances::forget_all_but(std::span<const GuestDirectory> existing) {
 
 std::vector<Sample> Instances::samples(const std::vector<FoundInstance>& instances,
                                        Sources sources) {
-  std::vector<const FoundInstance*> with_process;
-  with_process.reserve(instances.size());
-  for (const auto& one : instances) {
-    if (one.record->process) {
-      with_process.push_back(&one);
-    }
-  }
-  std::vector<Sample> samples(with_process.size());
+  std::vector<Sample> samples(instances.size());
   in_parallel(samples.size(), several_threads, [&](std::size_t begin, std::size_t end) {
     for (auto index = begin; index < end; ++index) {
-      const auto& [instance, record] = *with_process[index];
+      const auto& [instance, record] = instances[index];
       samples[index] = instance->sample(record, sources);
     }
   });

@@ -51,7 +51,7 @@ class Instances {
   /// uses a CPU.
   static constexpr std::size_t several_threads = 4;
 
-  /// A sample of each instance that has a process in its record, in the order of the list.
+  /// A sample of each instance, in the order of the list.
   [[nodiscard]] static std::vector<Sample> samples(const std::vector<FoundInstance>& instances,
                                                    Sources sources);
 

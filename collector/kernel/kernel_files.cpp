@@ -86,12 +86,13 @@ Result<std::shared_ptr<const NetworkInterface>> KernelFiles::interface(int sys,
   }
   auto opened = NetworkInterface::open(sys, name);
   if (!opened) {
-    return tl::unexpected{opened.error()};
+    return opened;
   }
-  auto interface = std::make_shared<const NetworkInterface>(*std::move(opened));
   const std::lock_guard lock{mutex_};
-  interface_ = interface;
-  return interface;
+  if (interface_ == nullptr) {
+    interface_ = *opened;
+  }
+  return interface_;
 }
 
 void KernelFiles::close(const std::shared_ptr<const Process>& process) {
@@ -112,6 +113,12 @@ void KernelFiles::close_all() {
   const std::lock_guard lock{mutex_};
   process_ = nullptr;
   interface_ = nullptr;
+}
+
+std::size_t KernelFiles::descriptors() const {
+  const std::lock_guard lock{mutex_};
+  return (process_ == nullptr ? 0 : process_->descriptors()) +
+         (interface_ == nullptr ? 0 : interface_->descriptors());
 }
 
 }  // namespace hypeman::collector

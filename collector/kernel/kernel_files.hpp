@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -19,8 +20,6 @@ namespace hypeman::collector {
 /// is held while a kernel file is opened or read. Create it with std::make_shared().
 class KernelFiles : public std::enable_shared_from_this<KernelFiles> {
  public:
-  static constexpr unsigned max_descriptors = 4;  ///< stat and statm, rx_bytes and tx_bytes
-
   /// How long a caller waits for the check of a command line. A usual one takes microseconds.
   static constexpr std::chrono::milliseconds check_deadline{250};
 
@@ -45,6 +44,9 @@ class KernelFiles : public std::enable_shared_from_this<KernelFiles> {
   void close(const std::shared_ptr<const NetworkInterface>& interface);
 
   void close_all();
+
+  /// How many files are open.
+  [[nodiscard]] std::size_t descriptors() const;
 
  private:
   struct Check;

@@ -24,6 +24,10 @@ Result<UniqueFd> open_process_file(int directory, const char* name) {
   return open_kernel_file(directory, name).map_error(as_gone);
 }
 
+Result<int> open_process_file(const PinnedFile& file, const UniqueFd& directory, const char* name) {
+  return file.open(directory.get(), name).map_error(as_gone);
+}
+
 /// ESRCH: the process does not run as root or as the owner of the VM. The owner of /proc/<pid> does
 /// not tell this: it is root if the process may not be dumped. `directory` is a descriptor of
 /// /proc/<pid>.
@@ -41,41 +45,64 @@ Result<void> check_user(int directory, uid_t owner) {
 
 }  // namespace
 
+Result<ProcPidStat> Process::read_stat() const {
+  return open_process_file(stat_, directory_, "stat").and_then(read_proc_pid_stat);
+}
+
+Result<ProcPidStatm> Process::read_statm() const {
+  return open_process_file(statm_, directory_, "statm").and_then(read_proc_pid_statm);
+}
+
+Result<ProcPidMemory> Process::read_memory() const {
+  return open_process_file(status_, directory_, "status")
+      .and_then(read_proc_pid_status)
+      .and_then([](const ProcPidStatus& status) -> Result<ProcPidMemory> {
+        if (!status.memory) {
+          return failure(ESRCH);
+        }
+        return *status.memory;
+      });
+}
+
+std::size_t Process::descriptors() const {
+  std::size_t count = 1 + vcpus_.descriptors();
+  for (const auto* const file : {&stat_, &statm_, &status_}) {
+    count += file->is_open() ? 1 : 0;
+  }
+  return count;
+}
+
 Result<Candidate> Candidate::open(const Procfs& procfs, const ProcessIdentity& identity) {
   const bool start_time_known = identity.start_time_ticks != 0;
   const bool boot_known = !identity.boot_id.empty() && !procfs.boot_id.empty();
   if (boot_known && identity.boot_id != procfs.boot_id) {
     return failure(ESRCH);
   }
-  // Opens all files below one descriptor of the process's directory. The descriptor never refers to
-  // another process, so all files belong to the same process.
-  const auto directory =
+  // All files are opened below one descriptor of the process's directory. The descriptor never
+  // refers to another process, so all files belong to the same process.
+  auto opened =
       open_directory_at(procfs.root.get(), std::to_string(identity.pid).c_str()).map_error(as_gone);
-  if (!directory) {
-    return tl::unexpected{directory.error()};
+  if (!opened) {
+    return tl::unexpected{opened.error()};
   }
-  auto stat = open_process_file(directory->get(), "stat");
-  const auto now = stat.and_then([](const UniqueFd& fd) { return read_proc_pid_stat(fd.get()); });
+  const int directory = opened->get();
+  Candidate candidate;
+  candidate.process_ = std::make_shared<const Process>(*std::move(opened));
+  const auto now = candidate.process_->read_stat();
   if (!now) {
     return tl::unexpected{now.error()};
   }
   if (!now->alive() || (start_time_known && identity.start_time_ticks != now->start_time_ticks)) {
     return failure(ESRCH);
   }
-  auto statm = open_process_file(directory->get(), "statm");
-  if (!statm) {
-    return tl::unexpected{statm.error()};
-  }
-  Candidate candidate;
-  candidate.process_ = std::make_shared<const Process>(*std::move(stat), *std::move(statm));
   candidate.must_name_the_socket_ = !start_time_known || !boot_known;
   if (candidate.must_name_the_socket_) {
-    if (const auto checked = check_user(directory->get(), identity.owner); !checked) {
+    if (const auto checked = check_user(directory, identity.owner); !checked) {
       return tl::unexpected{checked.error()};
     }
   }
   if (SocketSearch::is_possible(identity.socket_path)) {
-    auto command_line = open_process_file(directory->get(), "cmdline");
+    auto command_line = open_process_file(directory, "cmdline");
     if (!command_line) {
       return tl::unexpected{command_line.error()};
     }

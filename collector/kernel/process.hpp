@@ -1,34 +1,52 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "collector/kernel/pinned_file.hpp"
 #include "collector/kernel/proc_pid_stat.hpp"
 #include "collector/kernel/proc_pid_statm.hpp"
+#include "collector/kernel/proc_pid_status.hpp"
 #include "collector/kernel/process_identity.hpp"
 #include "collector/kernel/procfs.hpp"
+#include "collector/kernel/vcpu_threads.hpp"
 
 namespace hypeman::collector {
 
-/// The open /proc files of one process. An open file never shows another process, even if the PID
-/// is used again. Thread-safe.
+/// The /proc files of one process. They are opened when they are needed and stay open. An open file
+/// never shows another process, even if the PID is used again. Thread-safe.
 class Process {
  public:
-  Process(UniqueFd stat, UniqueFd statm) : stat_{std::move(stat)}, statm_{std::move(statm)} {}
+  /// `directory` is /proc/<pid>.
+  explicit Process(UniqueFd directory) : directory_{std::move(directory)} {}
 
-  /// ESRCH: the process is gone. A zombie still has this file; check ProcPidStat::alive().
-  [[nodiscard]] Result<ProcPidStat> read_stat() const { return read_proc_pid_stat(stat_.get()); }
+  /// ESRCH, here and below: the process is gone. A zombie still has this file; check
+  /// ProcPidStat::alive().
+  [[nodiscard]] Result<ProcPidStat> read_stat() const;
 
-  /// ESRCH: the process is gone, or it is exiting and has released its memory.
-  [[nodiscard]] Result<ProcPidStatm> read_statm() const {
-    return read_proc_pid_statm(statm_.get());
+  /// ESRCH: or it is exiting and has released its memory.
+  [[nodiscard]] Result<ProcPidStatm> read_statm() const;
+  [[nodiscard]] Result<ProcPidMemory> read_memory() const;
+
+  /// As for VcpuThreads::read().
+  [[nodiscard]] Result<std::vector<VcpuTimes>> read_vcpus(std::uint64_t count) const {
+    return vcpus_.read(directory_.get(), count);
   }
 
+  /// How many files are open.
+  [[nodiscard]] std::size_t descriptors() const;
+
  private:
-  UniqueFd stat_;
-  UniqueFd statm_;
+  const UniqueFd directory_;
+  PinnedFile stat_;
+  PinnedFile statm_;
+  PinnedFile status_;
+  VcpuThreads vcpus_;
 };
 
 /// A process that passes all checks of an identity except the check of its command line. That check

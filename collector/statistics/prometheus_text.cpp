@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <memory>
 #include <string_view>
-#include <variant>
 #include <vector>
 
+#include "collector/statistics/prometheus_format.hpp"
 #include "collector/statistics/statistic.hpp"
 #include "collector/statistics/value.hpp"
 #include "collector/vm_record.hpp"
@@ -14,60 +13,87 @@
 namespace hypeman::collector {
 namespace {
 
-constexpr Metric observed{"hypeman_vm_metrics_instances_observed", "gauge",
-                          "VMs that run and are shown here."};
+constexpr Metric observed{.name = "hypeman_vm_metrics_instances_observed",
+                          .type = "gauge",
+                          .help = "VMs that run and are shown here."};
+
+bool is_exported(const Statistic& statistic) {
+  return !statistic.metric.name.empty();
+}
 
 void append_header(const Metric& metric, std::string& out) {
-  out.append("# HELP ").append(metric.name).append(" ").append(metric.help);
-  out.append("\n# TYPE ").append(metric.name).append(" ").append(metric.type).append("\n");
+  append_family(metric.name, metric.type, metric.help, out);
 }
 
-void append_label_value(std::string_view text, std::string& out) {
-  for (const auto character : text) {
-    if (character == '\n') {
-      out += "\\n";
-      continue;
-    }
-    if (character == '\\' || character == '"') {
-      out += '\\';
-    }
-    out += character;
-  }
-}
-
-/// The labels of every series of a VM. Series differ by the ID even if the names are equal.
+/// The labels of every series of a VM, without the bracket at the end. Series differ by the ID even
+/// if the names are equal.
 std::string labels_of(const VmRecord& record) {
   std::string labels{"{instance_id=\""};
   append_label_value(record.id, labels);
   labels += "\",instance_name=\"";
   append_label_value(record.name, labels);
-  labels += "\"} ";
+  labels += '"';
   return labels;
 }
 
-std::size_t max_size(const Value& value) {
-  return std::holds_alternative<double>(value) ? max_number_size : max_integer_size;
+void append_series(const Metric& metric, std::string_view labels, const Value& value,
+                   std::string& out) {
+  out.append(metric.name).append(labels).append("} ");
+  append_value(value, out);
+  out += '\n';
+}
+
+/// A series for each vCPU.
+void append_vcpu_series(const Statistic& statistic, const Sample& sample, std::string_view labels,
+                        std::string& out) {
+  if (!sample.running || !sample.vcpus) {
+    return;
+  }
+  for (const auto& times : *sample.vcpus) {
+    auto vcpu_labels = std::string{labels} + ",vcpu=\"";
+    vcpu_labels.append(std::to_string(times.number)).append("\"");
+    append_series(statistic.metric, vcpu_labels, statistic.read_vcpu(times), out);
+  }
 }
 
 /// The largest possible sizes of the text without VMs, and of one VM without its labels.
 struct FixedSizes {
+  struct Series {
+    std::size_t bytes = 0;
+    std::size_t count = 0;
+
+    void add(const Statistic& statistic, std::size_t more_labels) {
+      constexpr std::string_view around = "} \n";
+      constexpr std::size_t max_recorded_size = max_integer_size;  // of a value without sources
+      bytes += statistic.metric.name.size() + more_labels + around.size() +
+               std::max(statistic.max_value_size(), max_recorded_size);
+      ++count;
+    }
+    [[nodiscard]] std::size_t size(std::size_t labels) const { return bytes + count * labels; }
+  };
+
   std::size_t text = 0;
-  std::size_t vm = 0;
-  std::size_t series = 0;  ///< of one VM
+  Series while_stopped;
+  Series while_running;
+  Series of_vcpu;
 };
 
 FixedSizes fixed_sizes() {
-  const VmRecord record{.allocated_memory_bytes = 1};
-  const Sample sample{.record = std::make_shared<const VmRecord>(record),
-                      .units = {.ticks_per_second = 1, .page_size = 1}};
+  constexpr std::string_view vcpu_label = R"(,vcpu="1023")";
   FixedSizes sizes;
   std::string headers;
   for (const auto& statistic : statistics()) {
-    if (const auto& metric = statistic.metric; !metric.name.empty()) {
-      append_header(metric, headers);
-      const auto value = statistic.value(sample).value_or(Value{0.0});
-      sizes.vm += metric.name.size() + max_size(value) + 1;
-      ++sizes.series;
+    if (!is_exported(statistic)) {
+      continue;
+    }
+    append_header(statistic.metric, headers);
+    if (statistic.is_of_vcpu()) {
+      sizes.of_vcpu.add(statistic, vcpu_label.size());
+      continue;
+    }
+    sizes.while_running.add(statistic, 0);
+    if (statistic.metric.also_while_stopped) {
+      sizes.while_stopped.add(statistic, 0);
     }
   }
   append_header(observed, headers);
@@ -75,28 +101,20 @@ FixedSizes fixed_sizes() {
   return sizes;
 }
 
-/// Appends comment lines: Prometheus's own parsers do not accept spaces at the end of a line.
-void fill_up(std::string& out, std::size_t size) {
-  constexpr std::size_t line = 80;
-  while (out.size() < size) {
-    out.append(std::min(size - out.size(), line) - 1, '#').append("\n");
-  }
-}
-
 }  // namespace
 
 Sources prometheus_sources() {
-  return sources_of_those(
-      [](const Statistic& statistic) { return !statistic.metric.name.empty(); });
+  return sources_of_those(is_exported);
 }
 
 std::size_t prometheus_text_size(std::span<const FoundInstance> instances) {
   static const auto fixed = fixed_sizes();
   auto size = fixed.text;
   for (const auto& [instance, record] : instances) {
-    if (record->process) {
-      size += fixed.vm + fixed.series * labels_of(*record).size();
-    }
+    const auto labels = labels_of(*record).size();
+    size += record->process
+                ? fixed.while_running.size(labels) + max_vcpus(*record) * fixed.of_vcpu.size(labels)
+                : fixed.while_stopped.size(labels);
   }
   return size;
 }
@@ -110,27 +128,22 @@ std::string prometheus_text(std::span<const Sample> samples, std::size_t size) {
   std::string out;
   out.reserve(size);
   for (const auto& statistic : statistics()) {
-    const auto& metric = statistic.metric;
-    if (metric.name.empty()) {
+    if (!is_exported(statistic)) {
       continue;
     }
-    append_header(metric, out);
+    append_header(statistic.metric, out);
     for (std::size_t index = 0; index < samples.size(); ++index) {
-      const auto& sample = samples[index];
-      if (!sample.running) {
-        continue;
-      }
-      if (const auto value = statistic.value(sample)) {
-        out.append(metric.name).append(labels[index]);
-        append_value(*value, out);
-        out += '\n';
+      if (statistic.is_of_vcpu()) {
+        append_vcpu_series(statistic, samples[index], labels[index], out);
+      } else if (const auto value = statistic.metric_value(samples[index])) {
+        append_series(statistic.metric, labels[index], *value, out);
       }
     }
   }
   append_header(observed, out);
   const auto running = std::ranges::count_if(samples, &Sample::running);
   out.append(observed.name).append(" ").append(std::to_string(running)).append("\n");
-  fill_up(out, size);
+  fill_with_comments(out, size);
   return out;
 }
 

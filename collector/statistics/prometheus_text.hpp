@@ -16,10 +16,10 @@ namespace hypeman::collector {
 /// tell it without a measurement.
 [[nodiscard]] std::size_t prometheus_text_size(std::span<const FoundInstance> instances);
 
-/// Writes the samples of running VMs, and the number of these VMs, in Prometheus's text exposition
-/// format 0.0.4. The metrics have the same names as Hypeman's own. A number that could not be
-/// measured is left out: a 0 would look like a counter that was reset. Comment lines at the end
-/// fill the text up to `size`, which must not be less than prometheus_text_size() of the instances.
+/// Writes the samples, and the number of VMs that run, in Prometheus's text exposition format
+/// 0.0.4. The metrics that Hypeman has too have the same names. A number that could not be measured
+/// is left out: a 0 would look like a counter that was reset. Comment lines at the end fill the
+/// text up to `size`, which must not be less than prometheus_text_size() of the instances.
 [[nodiscard]] std::string prometheus_text(std::span<const Sample> samples, std::size_t size);
 
 }  // namespace hypeman::collector

@@ -4,33 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <variant>
 
-#include <nlohmann/json.hpp>
-
+#include "collector/statistics/json.hpp"
 #include "collector/statistics/statistic.hpp"
 #include "collector/statistics/value.hpp"
 
 namespace hypeman::collector {
-namespace {
-
-bool needs_no_escape(char character) {
-  return character >= ' ' && character <= '~' && character != '"' && character != '\\';
-}
-
-void append_json(const Value& value, std::string& out) {
-  const auto* const text = std::get_if<std::string_view>(&value);
-  if (text == nullptr) {
-    append_value(value, out);
-  } else if (std::ranges::all_of(*text, needs_no_escape)) {
-    out.append("\"").append(*text).append("\"");
-  } else {
-    out += nlohmann::json(*text).dump();
-  }
-}
-
-}  // namespace
-
 Sources stats_json_sources() {
   return sources_of_those([](const Statistic& statistic) { return statistic.in_stats_json; });
 }

@@ -20,6 +20,8 @@
 namespace hypeman::fs {
 namespace {
 
+constexpr std::string_view transport = "classic";
+
 /// Opens the parent of the data directory, because the data directory may be replaced, or something
 /// may be mounted on it. If the parent is the root directory, opens the data directory: everything
 /// is below the root.
@@ -40,7 +42,7 @@ int Worker::run(UniqueFd device, UniqueFd monitor_pipe, UniqueFd ready, ParentCo
   }
   host_.logger = queueing_logger(*host_.logger);
   collector::Instances instances{host_};
-  Tree tree{instances, access_};
+  Tree tree{instances, access_, transport};
   // The monitor notifies the parent. If the monitor dies first, the parent waits until all copies
   // of the pipe are closed, so close the worker's copy.
   parent.redirect_standard_streams();

@@ -1,17 +1,38 @@
 #include "fs/tree/instance_file.hpp"
 
+#include <algorithm>
+
 #include "collector/statistics/stats_json.hpp"
 #include "collector/statistics/value.hpp"
 
 namespace hypeman::fs {
 
-std::optional<InstanceFile> InstanceFile::named(std::string_view name) {
+const std::vector<InstanceFile>& InstanceFile::all() {
+  static const auto files = [] {
+    std::vector<InstanceFile> result;
+    for (std::size_t index = 0; index < count(); ++index) {
+      if (const InstanceFile file{index}; !file.is_of_vcpu()) {
+        result.push_back(file);
+      }
+    }
+    return result;
+  }();
+  return files;
+}
+
+std::vector<InstanceFile> InstanceFile::all_of_vcpu(unsigned vcpu) {
+  std::vector<InstanceFile> files;
   for (std::size_t index = 0; index < count(); ++index) {
-    if (const InstanceFile file{index}; file.name() == name) {
-      return file;
+    if (const InstanceFile file{index, vcpu}; file.is_of_vcpu()) {
+      files.push_back(file);
     }
   }
-  return std::nullopt;
+  return files;
+}
+
+bool InstanceFile::is_of_vcpu() const {
+  const auto* const one = statistic();
+  return one != nullptr && one->is_of_vcpu();
 }
 
 const collector::Statistic* InstanceFile::statistic() const {
@@ -31,11 +52,15 @@ collector::Sources InstanceFile::sources() const {
 
 bool InstanceFile::is_in(const collector::VmRecord& record) const {
   const auto* const one = statistic();
-  return one == nullptr || one->is_in(record);
+  return one == nullptr ||
+         (one->is_in(record) && (!one->is_of_vcpu() || vcpu_ < collector::max_vcpus(record)));
 }
 
 bool InstanceFile::is_in(const collector::Sample& sample) const {
   const auto* const one = statistic();
+  if (one != nullptr && one->is_of_vcpu()) {
+    return one->value(sample, vcpu_).has_value();
+  }
   return one == nullptr || one->is_in(sample);
 }
 
@@ -50,8 +75,9 @@ Result<void> InstanceFile::render(const collector::Sample& sample, std::string& 
     collector::append_stats_json(sample, text);
     return {};
   }
-  return one->value(sample).map(
-      [&](const collector::Value& value) { collector::append_value_line(value, text); });
+  const auto value = one->is_of_vcpu() ? one->value(sample, vcpu_) : one->value(sample);
+  return value.map(
+      [&](const collector::Value& found) { collector::append_value_line(found, text); });
 }
 
 std::optional<std::size_t> InstanceFile::size_by_record(
@@ -65,6 +91,12 @@ std::optional<std::size_t> InstanceFile::size_by_record(
     return std::nullopt;
   }
   return text.size();
+}
+
+std::optional<InstanceFile> find_file(const std::vector<InstanceFile>& files,
+                                      std::string_view name) {
+  const auto found = std::ranges::find(files, name, &InstanceFile::name);
+  return found == files.end() ? std::nullopt : std::optional{*found};
 }
 
 }  // namespace hypeman::fs

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "collector/instances/sample.hpp"
@@ -13,19 +14,26 @@
 
 namespace hypeman::fs {
 
-/// A file in an instance's directory: one of the statistics, or stats.json, which has the last
-/// index.
+/// A file of an instance: one of the statistics, or stats.json, which has the last index. A
+/// statistic of vCPUs has one file for each vCPU.
 class InstanceFile {
  public:
   static constexpr std::size_t max_count = 100;  ///< limited by the bits of an inode number
 
   [[nodiscard]] static std::size_t count() { return collector::statistics().size() + 1; }
-  [[nodiscard]] static std::optional<InstanceFile> named(std::string_view name);
 
-  /// `index` is less than count() and follows the order of a directory listing.
-  constexpr explicit InstanceFile(std::size_t index) : index_{index} {}
+  /// All files in the directory of an instance, in the order of a listing.
+  [[nodiscard]] static const std::vector<InstanceFile>& all();
+  /// All files in the directory of a vCPU.
+  [[nodiscard]] static std::vector<InstanceFile> all_of_vcpu(unsigned vcpu);
+
+  /// `index` is less than count(). `vcpu` is 0 unless the statistic is one of vCPUs.
+  constexpr explicit InstanceFile(std::size_t index, unsigned vcpu = 0)
+      : index_{index}, vcpu_{vcpu} {}
 
   [[nodiscard]] constexpr std::size_t index() const { return index_; }
+  [[nodiscard]] constexpr unsigned vcpu() const { return vcpu_; }
+  [[nodiscard]] bool is_of_vcpu() const;
   [[nodiscard]] std::string_view name() const;
 
   /// The sources that a sample for render() must hold.
@@ -50,6 +58,11 @@ class InstanceFile {
   [[nodiscard]] const collector::Statistic* statistic() const;
 
   std::size_t index_;
+  unsigned vcpu_;
 };
+
+/// The file with this name in one of the lists above.
+[[nodiscard]] std::optional<InstanceFile> find_file(const std::vector<InstanceFile>& files,
+                                                    std::string_view name);
 
 }  // namespace hypeman::fs

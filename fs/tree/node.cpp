@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "fs/tree/host_file.hpp"
+
 namespace hypeman::fs {
 namespace {
 
@@ -36,6 +38,14 @@ Inode key_bits(const Node& node) {
   return ((std::hash<std::string_view>{}(node.key) ^ salt) & key_mask) | used_key;
 }
 
+/// Whether an instance or a link can have such a node.
+bool is_of_instance(const Node& node) {
+  if (const auto file = node.file()) {
+    return file->index() < InstanceFile::count() && (file->is_of_vcpu() || node.index == 0);
+  }
+  return node.row >= Row::instance && (node.row == Row::vcpu || node.index == 0);
+}
+
 Inode low_bits(const Node& node) {
   return number(node.row) | (Inode{node.index} & index_mask) << row_bits;
 }
@@ -43,17 +53,20 @@ Inode low_bits(const Node& node) {
 }  // namespace
 
 static_assert(static_cast<std::size_t>(Row::first_file) + InstanceFile::max_count <= row_mask);
+static_assert(Node::max_index == index_mask);
 
 std::optional<InstanceFile> Node::file() const {
   if (row < Row::first_file) {
     return std::nullopt;
   }
-  return InstanceFile{static_cast<std::size_t>(row) - static_cast<std::size_t>(Row::first_file)};
+  return InstanceFile{static_cast<std::size_t>(row) - static_cast<std::size_t>(Row::first_file),
+                      index};
 }
 
 Node file_node(std::string id, InstanceFile file) {
   return {.row = static_cast<Row>(static_cast<std::size_t>(Row::first_file) + file.index()),
-          .key = std::move(id)};
+          .key = std::move(id),
+          .index = static_cast<std::uint16_t>(file.vcpu())};
 }
 
 Inode NodeTable::number_of(const Node& node) {
@@ -96,8 +109,10 @@ std::optional<Node> NodeTable::find(Inode inode) const {
   const auto row = static_cast<Row>(inode & row_mask);
   const auto index = static_cast<std::uint16_t>(inode >> row_bits & index_mask);
   if (inode < key_step) {
-    const bool is_known = row >= Row::root && row <= Row::metrics && index == 0;
-    return is_known ? std::optional{Node{.row = row}} : std::nullopt;
+    const bool is_known = row == Row::host_file
+                              ? index < host_files().size()
+                              : (row == Row::root || row == Row::by_name) && index == 0;
+    return is_known ? std::optional{Node{.row = row, .index = index}} : std::nullopt;
   }
   const std::shared_lock lock{mutex_};
   const auto found = entries_.find(inode & ~low_mask);
@@ -106,12 +121,8 @@ std::optional<Node> NodeTable::find(Inode inode) const {
   }
   const auto& entry = found->second;
   Node node{.row = row, .key = entry.key, .index = index};
-  const bool is_known =
-      entry.is_link ? row == Row::link
-                    : row == Row::instance ||
-                          (row >= Row::first_file && node.file()->index() < InstanceFile::count());
-  // No row has an index yet.
-  return is_known && index == 0 ? std::optional{std::move(node)} : std::nullopt;
+  const bool is_known = entry.is_link == (row == Row::link) && is_of_instance(node);
+  return is_known ? std::optional{std::move(node)} : std::nullopt;
 }
 
 }  // namespace hypeman::fs

@@ -12,14 +12,25 @@ namespace hypeman::fs {
 
 /// The kind of a node. The files of an instance have first_file and the following values, in the
 /// order of InstanceFile::index().
-enum class Row : std::uint8_t { root = 1, by_name, metrics, instance, link, first_file };
+enum class Row : std::uint8_t {
+  root = 1,
+  by_name,
+  host_file,  ///< the index is the one in host_files()
+  instance,
+  link,
+  vcpus,
+  vcpu,  ///< the index is the number of the vCPU, also in the files of a vCPU
+  first_file,
+};
 
 /// A place in the tree: a kind and a VM. The VM may no longer exist, so each use asks the
 /// collector.
 struct Node {
   Row row = Row::root;
   std::string key = {};     ///< the instance's ID or the name of a link; empty: no VM
-  std::uint16_t index = 0;  ///< for rows that an instance can have several times
+  std::uint16_t index = 0;  ///< for rows that exist several times; at most max_index
+
+  static constexpr std::uint16_t max_index = 8191;
 
   /// Nothing unless the node is a file of an instance.
   [[nodiscard]] std::optional<InstanceFile> file() const;

@@ -3,20 +3,21 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <ctime>
 #include <mutex>
 #include <optional>
 #include <system_error>
 #include <utility>
 
-#include "collector/statistics/prometheus_text.hpp"
+#include "base/decimal.hpp"
 #include "collector/statistics/statistic.hpp"
 
 namespace hypeman::fs {
 namespace {
 
 constexpr std::string_view by_name_directory = "by-name";
-constexpr std::string_view metrics_file = "metrics.prom";
+constexpr std::string_view vcpus_directory = "vcpus";
 
 // The size of a file in the reply to a look-up. Users never see it, because each stat(2) sends a
 // new request. But sendfile(2) and splice(2) do not read beyond it, so it must be large enough.
@@ -41,7 +42,33 @@ void set_size(Attributes& attributes, std::size_t size) {
 }
 
 bool is_file(const Node& node) {
-  return node.row == Row::metrics || node.row >= Row::first_file;
+  return node.row == Row::host_file || node.row >= Row::first_file;
+}
+
+const HostFile& host_file(const Node& node) {
+  return host_files()[node.index];
+}
+
+/// The number in the name of a directory in vcpus/.
+std::optional<std::uint16_t> vcpu_number(std::string_view name) {
+  const auto number = parse_decimal<std::uint16_t>(name);
+  const bool is_usual = number && *number <= Node::max_index && std::to_string(*number) == name;
+  return is_usual ? number : std::nullopt;
+}
+
+/// The sources that show whether a VM has a vCPU.
+constexpr collector::Sources vcpu_sources =
+    collector::Source::proc_stat | collector::Source::schedstat;
+
+Node parent_of(const Node& directory) {
+  switch (directory.row) {
+    case Row::vcpus:
+      return {.row = Row::instance, .key = directory.key};
+    case Row::vcpu:
+      return {.row = Row::vcpus, .key = directory.key};
+    default:
+      return {.row = Row::root};
+  }
 }
 
 void add(std::string_view name, const Node& node, mode_t type, Listing& listing) {
@@ -98,16 +125,10 @@ std::vector<collector::FoundInstance> with_records(
   return result;
 }
 
-std::shared_ptr<const std::string> metrics_text(
-    const std::vector<collector::FoundInstance>& instances, std::size_t size) {
-  const auto samples = collector::Instances::samples(instances, collector::prometheus_sources());
-  return std::make_shared<const std::string>(collector::prometheus_text(samples, size));
-}
-
 }  // namespace
 
-Tree::Tree(collector::Instances& instances, Access access)
-    : instances_{instances}, access_{access}, mounted_at_{now()} {}
+Tree::Tree(collector::Instances& instances, Access access, std::string_view transport)
+    : instances_{instances}, access_{access}, mounted_at_{now()}, own_metrics_{transport} {}
 
 Result<Node> Tree::node(Inode inode) const {
   auto found = nodes_.find(inode);
@@ -118,22 +139,35 @@ Result<Node> Tree::node(Inode inode) const {
 }
 
 Result<Node> Tree::child(const Node& directory, std::string_view name) {
+  const auto file_in = [&](const std::vector<InstanceFile>& files) -> Result<Node> {
+    const auto file = find_file(files, name);
+    return file ? Result<Node>{file_node(directory.key, *file)} : failure(ENOENT);
+  };
   switch (directory.row) {
     case Row::root:
       if (name == by_name_directory) {
         return Node{.row = Row::by_name};
       }
-      if (name == metrics_file) {
-        return Node{.row = Row::metrics};
+      for (std::uint16_t index = 0; index < host_file_count; ++index) {
+        if (name == host_files()[index].name) {
+          return Node{.row = Row::host_file, .index = index};
+        }
       }
       return Node{.row = Row::instance, .key = std::string{name}};
     case Row::by_name:
       return Node{.row = Row::link, .key = std::string{name}};
     case Row::instance:
-      if (const auto file = InstanceFile::named(name)) {
-        return file_node(directory.key, *file);
+      if (name == vcpus_directory) {
+        return Node{.row = Row::vcpus, .key = directory.key};
+      }
+      return file_in(InstanceFile::all());
+    case Row::vcpus:
+      if (const auto number = vcpu_number(name)) {
+        return Node{.row = Row::vcpu, .key = directory.key, .index = *number};
       }
       return failure(ENOENT);
+    case Row::vcpu:
+      return file_in(InstanceFile::all_of_vcpu(directory.index));
     default:
       return failure(ENOTDIR);
   }
@@ -158,7 +192,10 @@ bool Tree::look_up_may_wait(Inode directory, std::string_view name) const {
 
 bool Tree::attributes_may_wait(Inode inode) const {
   const auto found = nodes_.find(inode);
-  return found && (is_file(*found) || found->row == Row::link) && content_may_wait(inode);
+  const auto is_measured = [](const Node& node) {
+    return is_file(node) || node.row == Row::vcpus || node.row == Row::vcpu;
+  };
+  return found && (is_measured(*found) || found->row == Row::link) && content_may_wait(inode);
 }
 
 bool Tree::content_may_wait(Inode inode) const {
@@ -169,7 +206,7 @@ bool Tree::content_may_wait(Inode inode) const {
   switch (found->row) {
     case Row::root:
     case Row::by_name:
-    case Row::metrics:
+    case Row::host_file:
       return true;
     case Row::link:
       return instances_.needs_list(found->key);
@@ -196,8 +233,15 @@ Result<Attributes> Tree::attributes(Inode inode, Reader reader) {
     if (const auto file = n.file()) {
       return file_attributes(n, *file, inode, reader);
     }
-    return n.row == Row::metrics ? host_file_attributes(inode, reader)
-                                 : unmeasured_attributes(n, inode);
+    switch (n.row) {
+      case Row::host_file:
+        return host_file_attributes(host_file(n), inode, reader);
+      case Row::vcpus:
+      case Row::vcpu:
+        return exists(n).map([&] { return directory_attributes(inode); });
+      default:
+        return unmeasured_attributes(n, inode);
+    }
   });
 }
 
@@ -229,6 +273,15 @@ Result<Attributes> Tree::unmeasured_attributes(const Node& node, Inode inode) {
     case Row::instance:
       return instances_.find(node.key).map(
           [&](const auto& /*exists*/) { return directory_attributes(inode); });
+    case Row::vcpus:
+    case Row::vcpu:
+      return instances_.find(node.key).and_then(
+          [&](const collector::FoundInstance& vm) -> Result<Attributes> {
+            if (node.index >= collector::max_vcpus(*vm.record)) {
+              return failure(ENOENT);
+            }
+            return directory_attributes(inode);
+          });
     case Row::link:
       return link_target(node).map([&](const std::string& target) {
         auto attributes = base_attributes(inode, S_IFLNK | 0777U);
@@ -273,11 +326,11 @@ Result<Attributes> Tree::file_attributes(const Node& node, InstanceFile file, In
   return attributes;
 }
 
-Result<Attributes> Tree::host_file_attributes(Inode inode, Reader reader) {
+Result<Attributes> Tree::host_file_attributes(const HostFile& file, Inode inode, Reader reader) {
   return instances_.list(collector::Instances::several_threads)
       .map([&](const collector::InstanceList& instances) {
         auto attributes = base_attributes(inode, S_IFREG | access_.file_mode);
-        const auto size = collector::prometheus_text_size(*instances);
+        const auto size = file.size(*instances);
         set_size(attributes, size);
         stat_cache_.keep(reader.thread, inode, {.size = size, .records = records_of(*instances)});
         return attributes;
@@ -285,15 +338,25 @@ Result<Attributes> Tree::host_file_attributes(Inode inode, Reader reader) {
 }
 
 Result<void> Tree::exists(Inode inode) {
-  return node(inode).and_then([&](const Node& n) -> Result<void> {
-    const auto file = n.file();
-    if (!file) {
-      return unmeasured_attributes(n, inode).map([](const auto& /*exists*/) {});
-    }
-    return owner(n, *file).and_then([&](const collector::FoundInstance& vm) -> Result<void> {
-      const auto sample = vm.instance->sample(vm.record, collector::presence_sources());
-      return file->is_in(sample) ? Result<void>{} : failure(ENOENT);
-    });
+  return node(inode).and_then([&](const Node& n) { return exists(n); });
+}
+
+Result<void> Tree::exists(const Node& node) {
+  const auto file = node.file();
+  if (!file && node.row != Row::vcpus && node.row != Row::vcpu) {
+    return unmeasured_attributes(node, NodeTable::number_of(node)).map([](const auto& /*is*/) {});
+  }
+  const auto vm = file ? owner(node, *file) : instances_.find(node.key);
+  return vm.and_then([&](const collector::FoundInstance& found) -> Result<void> {
+    const auto sample =
+        found.instance->sample(found.record, file ? collector::presence_sources() : vcpu_sources);
+    const auto is_this = [&](const collector::VcpuTimes& times) {
+      return node.row == Row::vcpus || times.number == node.index;
+    };
+    const bool is =
+        file ? file->is_in(sample)
+             : sample.running && sample.vcpus && std::ranges::any_of(*sample.vcpus, is_this);
+    return is ? Result<void>{} : failure(ENOENT);
   });
 }
 
@@ -304,6 +367,14 @@ Result<std::string> Tree::read_link(Inode inode) {
 }
 
 Result<std::shared_ptr<OpenFile>> Tree::open(Inode inode, Reader reader) {
+  auto opened = try_open(inode, reader);
+  if (!opened) {
+    own_metrics_.count_error(opened.error());
+  }
+  return opened;
+}
+
+Result<std::shared_ptr<OpenFile>> Tree::try_open(Inode inode, Reader reader) {
   auto opened = node(inode);
   if (!opened) {
     return tl::unexpected{opened.error()};
@@ -330,6 +401,12 @@ bool Tree::read_may_wait(OpenFile& file, std::size_t offset) const {
 }
 
 Result<Slice> Tree::read(OpenFile& file, std::size_t offset, std::size_t size, Reader reader) {
+  auto slice = try_read(file, offset, size, reader);
+  slice ? own_metrics_.count_read() : own_metrics_.count_error(slice.error());
+  return slice;
+}
+
+Result<Slice> Tree::try_read(OpenFile& file, std::size_t offset, std::size_t size, Reader reader) {
   const auto continued = continued_text(file, offset);
   if (continued && *continued == nullptr) {
     return Slice{};
@@ -400,11 +477,12 @@ Result<Tree::Text> Tree::read_instance_file(const OpenFile& file, InstanceFile w
 /// shows now. If a stat(2) has just shown another size to this thread, that size counts: a longer
 /// text is not read to its end by readers that trust st_size.
 Result<Tree::Text> Tree::read_host_file(const OpenFile& file, Reader reader) {
+  const auto& which = host_file(file.node);
   const auto told = stat_cache_.take(reader.thread, file.inode);
-  auto text = metrics_.run([&] {
+  auto text = host_jobs_.at(file.node.index).run([&] {
     return instances_.list(collector::Instances::several_threads)
-        .map([](const collector::InstanceList& instances) {
-          return metrics_text(*instances, collector::prometheus_text_size(*instances));
+        .map([&](const collector::InstanceList& instances) {
+          return host_text(which, *instances, which.size(*instances));
         });
   });
   if (!text || !told || (*text)->size() == told->size) {
@@ -412,8 +490,15 @@ Result<Tree::Text> Tree::read_host_file(const OpenFile& file, Reader reader) {
   }
   return instances_.list(collector::Instances::several_threads)
       .map([&](const collector::InstanceList& instances) {
-        return metrics_text(with_records(*instances, *told->records), told->size);
+        return host_text(which, with_records(*instances, *told->records), told->size);
       });
+}
+
+Tree::Text Tree::host_text(const HostFile& file,
+                           const std::vector<collector::FoundInstance>& instances,
+                           std::size_t size) const {
+  const auto samples = collector::Instances::samples(instances, file.sources());
+  return std::make_shared<const std::string>(file.text(samples, size, own_metrics_));
 }
 
 Result<std::shared_ptr<OpenDirectory>> Tree::open_directory(Inode inode, Reader reader) {
@@ -421,8 +506,8 @@ Result<std::shared_ptr<OpenDirectory>> Tree::open_directory(Inode inode, Reader 
     if (is_file(n) || n.row == Row::link) {
       return failure(ENOTDIR);
     }
-    if (const auto exists = unmeasured_attributes(n, inode); !exists) {
-      return tl::unexpected{exists.error()};
+    if (const auto is = exists(n); !is) {
+      return tl::unexpected{is.error()};
     }
     return reader_memory_.take(reader.user, open_file_size).map([&](ReaderMemory::Share&& memory) {
       return std::make_shared<OpenDirectory>(inode, std::move(memory));
@@ -460,11 +545,14 @@ Result<std::shared_ptr<const Listing>> Tree::list(OpenDirectory& directory, std:
 Result<Listing> Tree::new_listing(const Node& directory) {
   Listing listing;
   add(".", directory, S_IFDIR, listing);
-  add("..", Node{.row = Row::root}, S_IFDIR, listing);
+  add("..", parent_of(directory), S_IFDIR, listing);
   switch (directory.row) {
     case Row::root:
       add(by_name_directory, Node{.row = Row::by_name}, S_IFDIR, listing);
-      add(metrics_file, Node{.row = Row::metrics}, S_IFREG, listing);
+      for (std::uint16_t index = 0; index < host_file_count; ++index) {
+        add(host_files()[index].name, Node{.row = Row::host_file, .index = index}, S_IFREG,
+            listing);
+      }
       return instances_.list().map([&](const collector::InstanceList& instances) {
         for (const auto& [instance, record] : *instances) {
           add(record->id, Node{.row = Row::instance, .key = record->id}, S_IFDIR, listing);
@@ -481,13 +569,32 @@ Result<Listing> Tree::new_listing(const Node& directory) {
     case Row::instance:
       return instances_.find(directory.key).map([&](const collector::FoundInstance& found) {
         const auto sample = found.instance->sample(found.record, collector::presence_sources());
-        for (std::size_t index = 0; index < InstanceFile::count(); ++index) {
-          if (const InstanceFile file{index}; file.is_in(sample)) {
+        for (const auto& file : InstanceFile::all()) {
+          if (file.is_in(sample)) {
             add(file.name(), file_node(directory.key, file), S_IFREG, listing);
           }
         }
+        if (sample.running && sample.vcpus && !sample.vcpus->empty()) {
+          add(vcpus_directory, Node{.row = Row::vcpus, .key = directory.key}, S_IFDIR, listing);
+        }
         return std::move(listing);
       });
+    case Row::vcpus:
+      return instances_.find(directory.key).map([&](const collector::FoundInstance& found) {
+        const auto sample = found.instance->sample(found.record, vcpu_sources);
+        for (const auto& times : sample.vcpus.value_or(std::vector<collector::VcpuTimes>{})) {
+          const Node node{.row = Row::vcpu,
+                          .key = directory.key,
+                          .index = static_cast<std::uint16_t>(times.number)};
+          add(std::to_string(times.number), node, S_IFDIR, listing);
+        }
+        return std::move(listing);
+      });
+    case Row::vcpu:
+      for (const auto& file : InstanceFile::all_of_vcpu(directory.index)) {
+        add(file.name(), file_node(directory.key, file), S_IFREG, listing);
+      }
+      return listing;
     default:
       return failure(ENOTDIR);
   }

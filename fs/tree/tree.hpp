@@ -3,17 +3,21 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "collector/instances/instances.hpp"
 #include "collector/instances/shared_job.hpp"
+#include "fs/tree/host_file.hpp"
 #include "fs/tree/node.hpp"
 #include "fs/tree/open_file.hpp"
+#include "fs/tree/own_metrics.hpp"
 #include "fs/tree/reader_memory.hpp"
 #include "fs/tree/stat_cache.hpp"
 
@@ -33,8 +37,9 @@ using Attributes = struct stat;
 /// FUSE node IDs but no FUSE functions. Errors are errno values. Thread-safe.
 class Tree {
  public:
-  /// `instances` must outlive this object and the files that it opens.
-  Tree(collector::Instances& instances, Access access);
+  /// `instances` must outlive this object and the files that it opens. `transport`: as for
+  /// OwnMetrics.
+  Tree(collector::Instances& instances, Access access, std::string_view transport);
 
   [[nodiscard]] const Access& access() const { return access_; }
 
@@ -78,6 +83,7 @@ class Tree {
  private:
   [[nodiscard]] Result<Node> node(Inode inode) const;
   [[nodiscard]] static Result<Node> child(const Node& directory, std::string_view name);
+  [[nodiscard]] Result<void> exists(const Node& node);
   /// The instance of a file, if the instance has this file.
   [[nodiscard]] Result<collector::FoundInstance> owner(const Node& node, InstanceFile file);
   [[nodiscard]] Result<std::string> link_target(const Node& node);
@@ -87,13 +93,21 @@ class Tree {
   [[nodiscard]] Result<Attributes> unmeasured_attributes(const Node& node, Inode inode);
   [[nodiscard]] Result<Attributes> file_attributes(const Node& node, InstanceFile file, Inode inode,
                                                    Reader reader);
-  [[nodiscard]] Result<Attributes> host_file_attributes(Inode inode, Reader reader);
+  [[nodiscard]] Result<Attributes> host_file_attributes(const HostFile& file, Inode inode,
+                                                        Reader reader);
+
+  [[nodiscard]] Result<std::shared_ptr<OpenFile>> try_open(Inode inode, Reader reader);
+  [[nodiscard]] Result<Slice> try_read(OpenFile& file, std::size_t offset, std::size_t size,
+                                       Reader reader);
 
   using Text = std::shared_ptr<const std::string>;
   [[nodiscard]] Result<Text> read_new(const OpenFile& file, Reader reader);
   [[nodiscard]] Result<Text> read_instance_file(const OpenFile& file, InstanceFile which,
                                                 Reader reader);
   [[nodiscard]] Result<Text> read_host_file(const OpenFile& file, Reader reader);
+  [[nodiscard]] Text host_text(const HostFile& file,
+                               const std::vector<collector::FoundInstance>& instances,
+                               std::size_t size) const;
   [[nodiscard]] Result<Listing> new_listing(const Node& directory);
 
   collector::Instances& instances_;
@@ -102,7 +116,8 @@ class Tree {
   NodeTable nodes_;
   StatCache stat_cache_;
   ReaderMemory reader_memory_;
-  collector::SharedJob<Result<Text>> metrics_;
+  OwnMetrics own_metrics_;
+  std::array<collector::SharedJob<Result<Text>>, host_file_count> host_jobs_;
 };
 
 }  // namespace hypeman::fs
