@@ -36,7 +36,7 @@ class DescriptorCacheTest : public ::testing::Test {
 };
 
 TEST_F(DescriptorCacheTest, ClosesTheLeastRecentlyUsedBeyondItsLimit) {
-  DescriptorCache cache{2};
+  DescriptorCache cache{5};  // each VM has two
   const std::vector<std::shared_ptr<KernelFiles>> files{std::make_shared<KernelFiles>(),
                                                         std::make_shared<KernelFiles>(),
                                                         std::make_shared<KernelFiles>()};
@@ -51,7 +51,7 @@ TEST_F(DescriptorCacheTest, ClosesTheLeastRecentlyUsedBeyondItsLimit) {
 }
 
 TEST_F(DescriptorCacheTest, ReleaseClosesAtOnce) {
-  DescriptorCache cache{2};
+  DescriptorCache cache{5};
   const auto files = std::make_shared<KernelFiles>();
   use(cache, files);
   cache.remove(*files);

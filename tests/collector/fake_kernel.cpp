@@ -26,13 +26,21 @@ std::string command_line(const std::vector<std::string>& arguments) {
 std::string stat_text(const FakeProcess& process) {
   std::string text = std::to_string(process.pid) + " (" + process.command + ") " + process.state;
   constexpr int first_number = 4;
+  constexpr int major_faults = 12;
   constexpr int user_time = 14;
   constexpr int system_time = 15;
   constexpr int start_time = 22;
+  constexpr int guest_time = 43;
   constexpr int last = 52;
   for (int field = first_number; field <= last; ++field) {
     text += ' ';
     switch (field) {
+      case major_faults:
+        text += std::to_string(process.major_faults);
+        break;
+      case guest_time:
+        text += std::to_string(process.guest_ticks);
+        break;
       case user_time:
         text += std::to_string(process.user_ticks);
         break;
@@ -60,13 +68,26 @@ void FakeProc::write(const FakeProcess& process) const {
                                       std::to_string(process.resident_pages) + " 7 3 0 90 0\n");
   write_over(directory / "status", "Name:\t" + process.command + "\nUmask:\t0022\nUid:\t" +
                                        std::to_string(process.real_user) + '\t' +
-                                       std::to_string(process.effective_user) + "\t0\t0\n");
+                                       std::to_string(process.effective_user) +
+                                       "\t0\t0\nVmRSS:\t     400 kB\nRssAnon:\t     " +
+                                       "300 kB\nRssFile:\t      90 kB\nRssShmem:\t      10 kB\n" +
+                                       "VmSwap:\t      50 kB\n");
   write_over(directory / "cmdline", process.command_line);
 }
 
 void FakeProc::replace(const FakeProcess& process) const {
   remove(process.pid);
   write(process);
+}
+
+void FakeProc::write_thread(pid_t pid, const FakeThread& thread) const {
+  const auto directory = process(pid) / "task" / std::to_string(thread.tid);
+  write_over(directory / "stat", stat_text({.pid = thread.tid,
+                                            .command = thread.name,
+                                            .start_time_ticks = thread.start_time_ticks,
+                                            .guest_ticks = thread.guest_ticks}));
+  write_over(directory / "schedstat", std::to_string(thread.run_nanoseconds) + ' ' +
+                                          std::to_string(thread.wait_nanoseconds) + " 7\n");
 }
 
 void FakeProc::remove(pid_t pid) const {

@@ -24,14 +24,26 @@ struct FakeProcess {
   pid_t pid = 4711;
   std::string command = "cloud-hyperviso";
   char state = 'S';
+  std::uint64_t major_faults = 3;
   std::uint64_t user_ticks = 2000;
   std::uint64_t system_ticks = 994;
   std::uint64_t start_time_ticks = 123456;
+  std::uint64_t guest_ticks = 1500;
   std::uint64_t size_pages = 1000;
   std::uint64_t resident_pages = 100;
   uid_t real_user = 0;
   uid_t effective_user = 0;
   std::string command_line;
+};
+
+/// A thread of a process, and what the scheduler counts for it.
+struct FakeThread {
+  pid_t tid = 0;
+  std::string name = "worker";
+  std::uint64_t start_time_ticks = 123456;
+  std::uint64_t guest_ticks = 0;
+  std::uint64_t run_nanoseconds = 1;
+  std::uint64_t wait_nanoseconds = 0;
 };
 
 /// The text of /proc/<pid>/stat. Fields that the program does not use have different numbers.
@@ -54,6 +66,9 @@ class FakeProc {
   /// Replaces the files of the PID with new files, as when another process gets the PID.
   void replace(const FakeProcess& process) const;
   void remove(pid_t pid) const;
+
+  /// Writes the files of a thread in place.
+  void write_thread(pid_t pid, const FakeThread& thread) const;
 
  private:
   TemporaryDirectory directory_;

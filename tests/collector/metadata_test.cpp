@@ -238,6 +238,31 @@ TEST(Metadata, NumbersAboveTheRangeOfADoubleAreRefused) {
   EXPECT_FALSE(parse_metadata(with("\"Size\": 1" + std::string(100'000, '0'))));
 }
 
+std::string state_of(const std::string& phases) {
+  const auto metadata =
+      parse_metadata(R"({"Id":"qilviffnqzck2jrim1x6s2b1","phases":)" + phases + "}");
+  return metadata ? metadata->record.state_while_running : metadata.error();
+}
+
+TEST(Metadata, StateWhileRunningIsThePhase) {
+  for (const std::string word : {"created", "initializing", "running", "paused", "shutdown"}) {
+    EXPECT_EQ(state_of(R"({"since":"2026-01-01T00:00:00Z","current":")" + word + "\"}"), word);
+  }
+}
+
+TEST(Metadata, AnyOtherPhaseIsRunning) {
+  for (const auto* const phases :
+       {"null", "{}", "7", R"("paused")", R"(["paused"])", R"({"current":null})",
+        R"({"current":7})", R"({"current":"standby"})", R"({"current":"stopped"})",
+        R"({"current":"Paused"})", R"({"current":{"current":"paused"}})",
+        R"([{"current":"paused"}])", R"({"cumulative":{"current":"paused"}})"}) {
+    EXPECT_EQ(state_of(phases), "running") << phases;
+  }
+  const auto outermost = parse_metadata(
+      R"({"Id":"qilviffnqzck2jrim1x6s2b1","current":"paused","x":{"current":"paused"}})");
+  EXPECT_EQ(outermost.value().record.state_while_running, "running");
+}
+
 TEST(Metadata, DeepNestingDoesNotOverflowTheStack) {
   constexpr std::size_t levels = 100'000;
   const auto arrays = std::string(levels, '[') + std::string(levels, ']');

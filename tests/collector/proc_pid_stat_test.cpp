@@ -148,6 +148,21 @@ TEST(ProcPidStat, ATextWithoutACommandNameIsRefused) {
   }
 }
 
+TEST(ProcPidStat, HasMajorFaultsAndGuestTime) {
+  const auto stat = parse_proc_pid_stat(stat_text({.major_faults = 12, .guest_ticks = 43}));
+  ASSERT_TRUE(stat) << stat.error().message();
+  EXPECT_EQ(stat->major_faults, 12U);
+  EXPECT_EQ(stat->guest_ticks, 43U);
+}
+
+TEST(ProcPidStat, ShowsTheNameOfTheThread) {
+  using collector::command_name;
+  EXPECT_EQ(command_name(stat_text({.command = "CPU 0/KVM"})), "CPU 0/KVM");
+  EXPECT_EQ(command_name(stat_text({.command = "a) S 1 (b"})), "a) S 1 (b");
+  EXPECT_EQ(command_name("4711 S 1\n"), "");
+  EXPECT_EQ(command_name(") ("), "");
+}
+
 TEST(ProcPidStat, ReadsTheFileOfThisProcess) {
   const UniqueFd fd{::open("/proc/self/stat", O_RDONLY | O_CLOEXEC)};
   const auto stat = read_proc_pid_stat(fd.get());

@@ -121,11 +121,11 @@ TEST(PrometheusText, EndsWithANewline) {
 }
 
 TEST(PrometheusText, HasTheSizeThatFollowsFromTheRecords) {
-  auto largest = documented_sample();
+  auto largest = whole_sample();
   largest.stat->user_ticks = UINT64_MAX;
   largest.statm->resident_pages = UINT64_MAX;
-  largest.tap_rx_bytes = UINT64_MAX;
-  auto unreadable = documented_sample();
+  largest.tap[collector::InterfaceCounter::rx_bytes] = UINT64_MAX;
+  auto unreadable = whole_sample();
   unreadable.statm = failure(EIO);
   auto stopped = documented_sample();
   stopped.running = false;
@@ -133,6 +133,35 @@ TEST(PrometheusText, HasTheSizeThatFollowsFromTheRecords) {
   EXPECT_EQ(prometheus_text(three).size(), size_for(three));
   EXPECT_EQ(prometheus_text({}).size(), size_for({}));
   EXPECT_EQ(collector::prometheus_text(three, size_for(three) + 1).size(), size_for(three) + 1);
+}
+
+TEST(PrometheusText, HasASeriesForEachVcpu) {
+  const auto text = prometheus_text({whole_sample()});
+  const std::string labels =
+      R"({instance_id="qilviffnqzck2jrim1x6s2b1",instance_name="my-web-server",vcpu=")";
+  EXPECT_TRUE(has_line(text, "hypeman_vm_vcpu_seconds_total" + labels + "0\"} 1.000000001"));
+  EXPECT_TRUE(has_line(text, "hypeman_vm_vcpu_wait_seconds_total" + labels + "1\"} 0.5"));
+}
+
+TEST(PrometheusText, StoppedVmsHaveOnlyTheirStateAndTheirDisk) {
+  auto stopped = whole_sample();
+  stopped.running = false;
+  const auto text = prometheus_text({stopped});
+  const std::string labels =
+      R"({instance_id="qilviffnqzck2jrim1x6s2b1",instance_name="my-web-server"} )";
+  EXPECT_TRUE(has_line(text, "hypeman_vm_running" + labels + "0"));
+  EXPECT_TRUE(has_line(text, "hypeman_vm_disk_size_bytes" + labels + "10737418240"));
+  EXPECT_TRUE(has_line(text, "hypeman_vm_disk_allocated_bytes" + labels + "1073741824"));
+  EXPECT_EQ(std::ranges::count_if(lines_of(text),
+                                  [](const auto& line) { return line.find('{') != line.npos; }),
+            3);
+  EXPECT_TRUE(has_line(prometheus_text({whole_sample()}), "hypeman_vm_running" + labels + "1"));
+}
+
+TEST(PrometheusText, AStateThatIsNotKnownIsLeftOut) {
+  auto hangs = whole_sample();
+  hangs.stat = failure(ETIMEDOUT);
+  EXPECT_FALSE(has_series(prometheus_text({hangs}), "hypeman_vm_running"));
 }
 
 TEST(PrometheusText, ShowsZeroInstances) {
@@ -143,8 +172,8 @@ TEST(PrometheusText, ShowsZeroInstances) {
 
 TEST(PrometheusText, LeavesOutOnlyNumbersThatCouldNotBeMeasured) {
   auto sample = documented_sample();
-  sample.tap_rx_bytes = failure(ENODEV);
-  sample.tap_tx_bytes = failure(ENODEV);
+  sample.tap[collector::InterfaceCounter::rx_bytes] = failure(ENODEV);
+  sample.tap[collector::InterfaceCounter::tx_bytes] = failure(ENODEV);
   auto text = prometheus_text({sample});
   EXPECT_FALSE(has_series(text, "hypeman_vm_network_rx_bytes_total"));
   EXPECT_FALSE(has_series(text, "hypeman_vm_network_tx_bytes_total"));
@@ -189,8 +218,8 @@ TEST(PrometheusText, DistinguishesInstancesWithTheSameName) {
 
 TEST(PrometheusText, ShowsCountersBeyond32BitsInFull) {
   auto sample = documented_sample();
-  sample.tap_tx_bytes = 18446744073709551615U;
-  sample.tap_rx_bytes = 4294967296;
+  sample.tap[collector::InterfaceCounter::tx_bytes] = 18446744073709551615U;
+  sample.tap[collector::InterfaceCounter::rx_bytes] = 4294967296;
   const auto text = prometheus_text({sample});
   EXPECT_NE(text.find("} 18446744073709551615\n"), std::string::npos);
   EXPECT_NE(text.find("} 4294967296\n"), std::string::npos);

@@ -76,8 +76,8 @@ TEST(StatsJson, AStoppedInstanceShowsItsAllocationsAndZeros) {
   sample.running = false;
   sample.stat = collector::ProcPidStat{};
   sample.statm = collector::ProcPidStatm{};
-  sample.tap_rx_bytes = 0;
-  sample.tap_tx_bytes = 0;
+  sample.tap[collector::InterfaceCounter::rx_bytes] = 0;
+  sample.tap[collector::InterfaceCounter::tx_bytes] = 0;
   EXPECT_EQ(without_padding(sample), R"({
   "allocated_memory_bytes": 4294967296,
   "allocated_vcpus": 2,
@@ -95,8 +95,8 @@ TEST(StatsJson, AStoppedInstanceShowsItsAllocationsAndZeros) {
 
 TEST(StatsJson, OnlyNumbersThatCannotBeReadAreZero) {
   auto sample = documented_sample();
-  sample.tap_rx_bytes = failure(ENODEV);
-  sample.tap_tx_bytes = failure(ENODEV);
+  sample.tap[collector::InterfaceCounter::rx_bytes] = failure(ENODEV);
+  sample.tap[collector::InterfaceCounter::tx_bytes] = failure(ENODEV);
   auto json = nlohmann::json::parse(stats_json(sample));
   EXPECT_EQ(json.at("network_rx_bytes"), 0);
   EXPECT_EQ(json.at("network_tx_bytes"), 0);
@@ -133,8 +133,8 @@ TEST(StatsJson, ControlCharactersAreEscaped) {
 
 TEST(StatsJson, LargeNumbersAreExact) {
   auto sample = documented_sample();
-  sample.tap_tx_bytes = 9007199254740993;
-  sample.tap_rx_bytes = UINT64_MAX;
+  sample.tap[collector::InterfaceCounter::tx_bytes] = 9007199254740993;
+  sample.tap[collector::InterfaceCounter::rx_bytes] = UINT64_MAX;
   sample.stat->user_ticks = 3153600001 - sample.stat->system_ticks;
   const auto text = stats_json(sample);
   EXPECT_NE(text.find("\"network_rx_bytes\": 9007199254740993,"), std::string::npos) << text;
@@ -147,13 +147,13 @@ TEST(StatsJson, SizeDoesNotDependOnTheNumbers) {
   small.stat->user_ticks = 0;
   small.stat->system_ticks = 1;
   small.statm->resident_pages = 0;
-  small.tap_rx_bytes = failure(ENODEV);
+  small.tap[collector::InterfaceCounter::rx_bytes] = failure(ENODEV);
   auto large = documented_sample();
   large.stat->user_ticks = UINT64_MAX / 3;
   large.statm->resident_pages = 1;
   large.statm->size_pages = UINT64_MAX / 4096;
-  large.tap_rx_bytes = UINT64_MAX;
-  large.tap_tx_bytes = UINT64_MAX;
+  large.tap[collector::InterfaceCounter::rx_bytes] = UINT64_MAX;
+  large.tap[collector::InterfaceCounter::tx_bytes] = UINT64_MAX;
   EXPECT_EQ(stats_json(small).size(), stats_json(documented_sample()).size());
   EXPECT_EQ(stats_json(large).size(), stats_json(documented_sample()).size());
 }

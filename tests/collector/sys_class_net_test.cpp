@@ -23,6 +23,7 @@
 namespace hypeman::tests {
 namespace {
 
+using collector::InterfaceCounter;
 using collector::NetworkInterface;
 using collector::parse_interface_counter;
 
@@ -57,7 +58,7 @@ TEST(InterfaceCounter, GarbageIsRefused) {
 class FakedInterface : public ::testing::Test {
  protected:
   [[nodiscard]] const FakeSys& sys() const { return sys_; }
-  [[nodiscard]] Result<NetworkInterface> open() const {
+  [[nodiscard]] Result<std::shared_ptr<const NetworkInterface>> open() const {
     return NetworkInterface::open(fd_.get(), interface);
   }
 
@@ -70,8 +71,8 @@ TEST_F(FakedInterface, ShowsItsCounters) {
   sys().write(interface, /*rx_bytes=*/111, /*tx_bytes=*/222);
   const auto tap = open();
   ASSERT_TRUE(tap) << tap.error().message();
-  EXPECT_EQ(tap->read_rx_bytes(), 111U);
-  EXPECT_EQ(tap->read_tx_bytes(), 222U);
+  EXPECT_EQ((*tap)->read(InterfaceCounter::rx_bytes), 111U);
+  EXPECT_EQ((*tap)->read(InterfaceCounter::tx_bytes), 222U);
 }
 
 TEST_F(FakedInterface, EachReadIsFresh) {
@@ -79,8 +80,8 @@ TEST_F(FakedInterface, EachReadIsFresh) {
   const auto tap = open();
   ASSERT_TRUE(tap);
   sys().write(interface, UINT64_MAX, (std::uint64_t{1} << 32U) + 2);
-  EXPECT_EQ(tap->read_tx_bytes(), (std::uint64_t{1} << 32U) + 2);
-  EXPECT_EQ(tap->read_rx_bytes(), UINT64_MAX);
+  EXPECT_EQ((*tap)->read(InterfaceCounter::tx_bytes), (std::uint64_t{1} << 32U) + 2);
+  EXPECT_EQ((*tap)->read(InterfaceCounter::rx_bytes), UINT64_MAX);
 }
 
 TEST_F(FakedInterface, IsNoDeviceIfItIsMissing) {
@@ -100,10 +101,10 @@ TEST_F(FakedInterface, IsAnErrorIfACounterIsInvalid) {
   const auto tap = open();
   ASSERT_TRUE(tap);
   write_over(sys().statistics(interface) / "rx_bytes", "many\n");
-  EXPECT_EQ(error_of(tap->read_rx_bytes()), EBADMSG);
-  EXPECT_EQ(error_of(tap->read_tx_bytes()), 0);
+  EXPECT_EQ(error_of((*tap)->read(InterfaceCounter::rx_bytes)), EBADMSG);
+  EXPECT_EQ(error_of((*tap)->read(InterfaceCounter::tx_bytes)), 0);
   write_over(sys().statistics(interface) / "tx_bytes", "many\n");
-  EXPECT_EQ(error_of(tap->read_tx_bytes()), EBADMSG);
+  EXPECT_EQ(error_of((*tap)->read(InterfaceCounter::tx_bytes)), EBADMSG);
 }
 
 TEST_F(FakedInterface, IsNotMistakenForALongerName) {
@@ -117,7 +118,7 @@ TEST_F(FakedInterface, IsNoDeviceWhileTheKernelDeletesIt) {
   std::filesystem::remove(counter);
   // A file of an interface that answers EINVAL, as all files of an interface do in that moment.
   std::filesystem::create_symlink("/sys/class/net/lo/speed", counter);
-  EXPECT_EQ(error_of(open().value().read_rx_bytes()), ENODEV);
+  EXPECT_EQ(error_of(open().value()->read(InterfaceCounter::rx_bytes)), ENODEV);
 }
 
 class RealInterface : public EndToEndTest {
@@ -125,7 +126,7 @@ class RealInterface : public EndToEndTest {
   [[nodiscard]] static std::string name() {
     return "hype-u" + std::to_string(::getpid() % 1'000'000);
   }
-  [[nodiscard]] Result<NetworkInterface> open() const {
+  [[nodiscard]] Result<std::shared_ptr<const NetworkInterface>> open() const {
     return NetworkInterface::open(fd_.get(), name());
   }
 
@@ -139,12 +140,12 @@ TEST_F(RealInterface, CountsWhatTheHostReceivesAndSends) {
   Tap tap{name()};
   const auto opened = open();
   ASSERT_TRUE(opened) << opened.error().message();
-  const auto rx_before = opened->read_rx_bytes().value();
-  const auto tx_before = opened->read_tx_bytes().value();
+  const auto rx_before = (*opened)->read(InterfaceCounter::rx_bytes).value();
+  const auto tx_before = (*opened)->read(InterfaceCounter::tx_bytes).value();
   tap.write_frame(experimental_frame(sent));
   tap.transmit_from_host(experimental_frame(received));
-  EXPECT_EQ(opened->read_rx_bytes().value() - rx_before, sent);
-  EXPECT_EQ(opened->read_tx_bytes().value() - tx_before, received);
+  EXPECT_EQ((*opened)->read(InterfaceCounter::rx_bytes).value() - rx_before, sent);
+  EXPECT_EQ((*opened)->read(InterfaceCounter::tx_bytes).value() - tx_before, received);
 }
 
 TEST_F(RealInterface, IsNoDeviceFromTheMomentOfItsDeletion) {
@@ -158,10 +159,10 @@ TEST_F(RealInterface, IsNoDeviceFromTheMomentOfItsDeletion) {
       deleted = true;
     }};
     while (!deleted) {
-      const auto error = error_of(opened->read_rx_bytes());
+      const auto error = error_of((*opened)->read(InterfaceCounter::rx_bytes));
       ASSERT_TRUE(error == 0 || error == ENODEV) << error;
     }
-    EXPECT_EQ(error_of(opened->read_rx_bytes()), ENODEV);
+    EXPECT_EQ(error_of((*opened)->read(InterfaceCounter::rx_bytes)), ENODEV);
   }
 }
 
@@ -170,10 +171,10 @@ TEST_F(RealInterface, OpenFilesNeverShowAnotherInterfaceOfTheSameName) {
   const auto opened = open();
   ASSERT_TRUE(opened) << opened.error().message();
   first.reset();
-  EXPECT_EQ(error_of(opened->read_rx_bytes()), ENODEV);
+  EXPECT_EQ(error_of((*opened)->read(InterfaceCounter::rx_bytes)), ENODEV);
   EXPECT_EQ(error_of(open()), ENODEV);
   const Tap second{name()};
-  EXPECT_EQ(error_of(opened->read_rx_bytes()), ENODEV);
+  EXPECT_EQ(error_of((*opened)->read(InterfaceCounter::rx_bytes)), ENODEV);
   EXPECT_EQ(error_of(open()), 0);
 }
 

@@ -11,6 +11,8 @@
 
 #include <gtest/gtest.h>
 
+#include "fs/tree/host_file.hpp"
+
 namespace hypeman::tests {
 namespace {
 
@@ -26,6 +28,8 @@ const std::string id = "qilviffnqzck2jrim1x6s2b1";
 Node fixed(Row row) {
   return {.row = row};
 }
+const Node last_host_file{.row = Row::host_file, .index = fs::host_file_count - 1};
+
 Node instance(const std::string& of) {
   return {.row = Row::instance, .key = of};
 }
@@ -35,9 +39,15 @@ Node link(const std::string& name) {
 
 /// Every node with this key, as an ID and as a name.
 std::vector<Node> nodes_of(const std::string& key) {
-  std::vector<Node> nodes{instance(key), link(key)};
-  for (std::size_t index = 0; index < InstanceFile::count(); ++index) {
-    nodes.push_back(file_node(key, InstanceFile{index}));
+  std::vector<Node> nodes{instance(key), link(key), {.row = Row::vcpus, .key = key}};
+  for (const auto& file : InstanceFile::all()) {
+    nodes.push_back(file_node(key, file));
+  }
+  for (const std::uint16_t vcpu : {std::uint16_t{0}, std::uint16_t{7}, Node::max_index}) {
+    nodes.push_back({.row = Row::vcpu, .key = key, .index = vcpu});
+    for (const auto& file : InstanceFile::all_of_vcpu(vcpu)) {
+      nodes.push_back(file_node(key, file));
+    }
   }
   return nodes;
 }
@@ -48,14 +58,19 @@ std::string describe(const Node& node) {
       return "root";
     case Row::by_name:
       return "by-name";
-    case Row::metrics:
-      return "metrics.prom";
+    case Row::host_file:
+      return "host file " + std::to_string(node.index);
+    case Row::vcpus:
+      return "vcpus " + node.key;
+    case Row::vcpu:
+      return "vcpu " + node.key + "/" + std::to_string(node.index);
     case Row::instance:
       return "instance " + node.key;
     case Row::link:
       return "link " + node.key;
     default:
-      return "file " + node.key + "/" + std::string{node.file()->name()};
+      return "file " + node.key + "/" + std::to_string(node.index) + "/" +
+             std::string{node.file()->name()};
   }
 }
 
@@ -77,7 +92,7 @@ TEST(NodeTable, FixedNodesAlwaysExist) {
   table.release(NodeTable::number_of(fixed(Row::by_name)), 1000);
   table.release(NodeTable::number_of(fixed(Row::root)), 1000);
   EXPECT_EQ(found(table, NodeTable::number_of(fixed(Row::by_name))), "by-name");
-  EXPECT_EQ(found(table, NodeTable::number_of(fixed(Row::metrics))), "metrics.prom");
+  EXPECT_EQ(found(table, NodeTable::number_of(last_host_file)), "host file 2");
   EXPECT_EQ(found(table, NodeTable::number_of(fixed(Row::root))), "root");
 }
 
@@ -91,8 +106,7 @@ TEST(NodeTable, NumbersAreKnownBeforeTheNodeIsAcquired) {
 TEST(NodeTable, NumbersAreNeverReservedOnes) {
   for (const auto& text : {id, std::string{"a"}, std::string{"web"}}) {
     for (const auto& node : nodes_of(text)) {
-      EXPECT_GT(NodeTable::number_of(node), NodeTable::number_of(fixed(Row::metrics)))
-          << describe(node);
+      EXPECT_GT(NodeTable::number_of(node), NodeTable::number_of(last_host_file)) << describe(node);
       EXPECT_NE(NodeTable::number_of(node), UINT64_MAX) << describe(node);
     }
   }
@@ -120,7 +134,7 @@ TEST(NodeTable, NoTwoNodesShareANumber) {
   constexpr int instances = 1000;
   std::set<Inode> numbers{NodeTable::number_of(fixed(Row::root)),
                           NodeTable::number_of(fixed(Row::by_name)),
-                          NodeTable::number_of(fixed(Row::metrics))};
+                          NodeTable::number_of(last_host_file)};
   std::size_t expected = numbers.size();
   for (int i = 0; i < instances; ++i) {
     for (const auto& node : nodes_of("instance" + std::to_string(i))) {

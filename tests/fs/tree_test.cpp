@@ -34,6 +34,10 @@ class TreeTest : public ::testing::Test {
  protected:
   TreeTest() {
     proc_.write(FakeProcess{});
+    proc_.write_thread(FakeProcess{}.pid,
+                       {.tid = 4800, .name = "vcpu0", .run_nanoseconds = 3'000'000'000});
+    proc_.write_thread(FakeProcess{}.pid,
+                       {.tid = 4801, .name = "vcpu1", .wait_nanoseconds = 250'000'000});
     sys_.write(interface, /*rx_bytes=*/111, /*tx_bytes=*/222);
     host_.data().write(running());
   }
@@ -107,20 +111,25 @@ class TreeTest : public ::testing::Test {
   FakeSys sys_;
   TestHost host_{proc_.path(), sys_.path()};
   collector::Instances instances_{host_.host()};
-  Tree tree_{instances_, {}};
+  Tree tree_{instances_, {}, "test"};
 };
 
 TEST_F(TreeTest, HasTheDocumentedLayout) {
-  EXPECT_EQ(listing(root), (std::vector<std::string>{".", "..", "by-name", "metrics.prom",
-                                                     std::string{first_id}}));
+  EXPECT_EQ(listing(root),
+            (std::vector<std::string>{".", "..", "by-name", "instances.json", "metrics.prom",
+                                      "summary", std::string{first_id}}));
   EXPECT_EQ(listing(inode("by-name")), (std::vector<std::string>{".", "..", "web"}));
   const auto files = listing(inode(first_id));
   EXPECT_EQ(files.front(), ".");
-  EXPECT_EQ(files.back(), "stats.json");
+  EXPECT_EQ(files.back(), "vcpus");
+  EXPECT_EQ(listing(inode(file("vcpus"))), (std::vector<std::string>{".", "..", "0", "1"}));
+  EXPECT_EQ(listing(inode(file("vcpus/1"))),
+            (std::vector<std::string>{".", "..", "cpu_seconds", "wait_seconds"}));
 }
 
 TEST_F(TreeTest, ListingAndLookUpGiveTheSameNumber) {
-  for (const auto& directory : {std::filesystem::path{}, std::filesystem::path{first_id}}) {
+  for (const auto& directory :
+       {std::filesystem::path{}, std::filesystem::path{first_id}, file("vcpus"), file("vcpus/1")}) {
     const auto listed = list(inode(directory)).value();
     for (std::size_t index = 0; index < listed->size(); ++index) {
       const auto entry = listed->at(index);
@@ -135,6 +144,59 @@ TEST_F(TreeTest, ReadsAValueOfTheVm) {
   EXPECT_EQ(content(file("instance_name")), "web\n");
   EXPECT_EQ(content(file("network_rx_bytes")), "222\n");
   EXPECT_EQ(tree().read_link(inode("by-name/web")), "../" + std::string{first_id});
+}
+
+TEST_F(TreeTest, ReadsTheValuesOfEachVcpu) {
+  EXPECT_EQ(content(file("vcpus/0/cpu_seconds")), "3\n");
+  EXPECT_EQ(content(file("vcpus/1/wait_seconds")), "0.25\n");
+  EXPECT_EQ(content(file("cpu_wait_seconds")), "0.25\n");
+}
+
+TEST_F(TreeTest, AVcpuWithoutAThreadIsNotThere) {
+  auto record = running();
+  record.vcpus = 3;
+  host().data().write(record);
+  EXPECT_EQ(listing(inode(file("vcpus"))), (std::vector<std::string>{".", "..", "0", "1"}));
+  const auto directory = inode(file("vcpus/2"));
+  EXPECT_EQ(error_of(tree().attributes(directory, reader)), ENOENT);
+  EXPECT_EQ(error_of(tree().exists(directory)), ENOENT);
+  EXPECT_EQ(error_of(tree().open_directory(directory, reader)), ENOENT);
+  EXPECT_EQ(content(file("vcpus/2/cpu_seconds")), "No such file or directory");
+  for (const auto* name : {"3", "00", "+0", "x", "8192", "65536", ""}) {
+    EXPECT_EQ(error_of(look_up(file("vcpus") / name)), ENOENT) << name;
+  }
+}
+
+TEST_F(TreeTest, VcpusAreAbsentWhileTheVmDoesNotRun) {
+  const auto directory = inode(file("vcpus"));
+  auto stopped = running();
+  stopped.pid.reset();
+  host().data().write(stopped);
+  EXPECT_EQ(error_of(look_up(file("vcpus"))), ENOENT);
+  EXPECT_EQ(error_of(tree().attributes(directory, reader)), ENOENT);
+  EXPECT_EQ(listing(inode(first_id)).back(), "stats.json");
+}
+
+TEST_F(TreeTest, FilesOfTheWholeHostHaveTheSizeThatStatShows) {
+  for (const auto* name : {"instances.json", "metrics.prom", "summary"}) {
+    const auto size = tree().attributes(inode(name), reader).value().st_size;
+    EXPECT_EQ(static_cast<off_t>(content(name).size()), size) << name;
+  }
+}
+
+TEST_F(TreeTest, CountsItsReadsAndTheirErrors) {
+  host().data().write({.id = std::string{second_id}});
+  static_cast<void>(content(file("cpu_seconds")));
+  static_cast<void>(content(std::filesystem::path{second_id} / "start_time_seconds"));
+  break_kernel_files();
+  static_cast<void>(content(file("network_rx_bytes")));
+  const auto text = content("metrics.prom");
+  EXPECT_NE(text.find("hypeman_statsfs_build_info{version=\""), std::string::npos) << text;
+  EXPECT_NE(text.find("hypeman_statsfs_transport_info{transport=\"test\"} 1\n"), std::string::npos);
+  EXPECT_NE(text.find("\nhypeman_statsfs_reads_total 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("hypeman_statsfs_errors_total{error=\"no_such_device\"} 1\n"),
+            std::string::npos)
+      << text;
 }
 
 TEST_F(TreeTest, RefusesOtherPaths) {
@@ -213,7 +275,7 @@ TEST_F(TreeTest, OnlyAReadThatContinuesATextNeverWaits) {
 
 TEST_F(TreeTest, ShowsTheOptionsModeAndGroup) {
   collector::Instances instances{host().host()};
-  Tree restricted{instances, {.file_mode = 0440, .group = 7}};
+  Tree restricted{instances, {.file_mode = 0440, .group = 7}, "test"};
   const auto directory = restricted.attributes(root, reader).value();
   EXPECT_EQ(directory.st_mode, static_cast<mode_t>(S_IFDIR | 0550));
   EXPECT_EQ(directory.st_gid, 7U);

@@ -1,0 +1,59 @@
+#include "collector/hypeman/state.hpp"
+
+#include <filesystem>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/collector/error_of.hpp"
+#include "tests/collector/fake_kernel.hpp"
+#include "tests/collector/test_host.hpp"
+
+namespace hypeman::tests {
+namespace {
+
+class StateTest : public ::testing::Test {
+ protected:
+  StateTest() { std::filesystem::create_directories(snapshot().parent_path()); }
+
+  [[nodiscard]] std::filesystem::path snapshot() const {
+    return data_.instance(first_id) / "snapshots/snapshot-latest";
+  }
+  [[nodiscard]] std::string state() const {
+    const auto word = collector::state_without_process(collector::Guests{data_.path()}, first_id);
+    return word ? std::string{*word} : word.error().message();
+  }
+
+ private:
+  DataDirectory data_;
+};
+
+TEST_F(StateTest, IsStandbyWhileThereIsASnapshot) {
+  EXPECT_EQ(state(), "stopped");
+  std::filesystem::create_directory(snapshot());
+  EXPECT_EQ(state(), "stopped") << "the directory is empty";
+  write_over(snapshot() / "memory", "x");
+  EXPECT_EQ(state(), "standby");
+  std::filesystem::remove_all(snapshot());
+  EXPECT_EQ(state(), "stopped");
+}
+
+TEST_F(StateTest, OnlyARealDirectoryIsASnapshot) {
+  write_over(snapshot(), "a file");
+  EXPECT_EQ(state(), "stopped");
+  std::filesystem::remove(snapshot());
+  std::filesystem::create_directory_symlink("/etc", snapshot());
+  EXPECT_EQ(state(), "stopped");
+}
+
+TEST(State, OfAProcessIsOneOfHypemansWords) {
+  for (const auto* const word : {"created", "initializing", "running", "paused", "shutdown"}) {
+    EXPECT_TRUE(collector::is_state_of_process(word)) << word;
+  }
+  for (const auto* const word : {"", "stopped", "standby", "Running", "running "}) {
+    EXPECT_FALSE(collector::is_state_of_process(word)) << word;
+  }
+}
+
+}  // namespace
+}  // namespace hypeman::tests
