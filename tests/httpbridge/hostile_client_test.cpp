@@ -275,6 +275,19 @@ TEST_P(LargeResponseTest, AreCutWhenTheClientStopsReading) {
   EXPECT_FALSE(silent.receive().has_value());
 }
 
+TEST_P(LargeResponseTest, AreCountedAtTheStopDeadlineAndIdleConnectionsAreNot) {
+  auto idle = connect(3);
+  for (HttpClient& client : idle) {
+    EXPECT_EQ(client.get("/healthz")->status, 200);
+  }
+  HttpClient silent = ask();
+  char first = 0;
+  ASSERT_EQ(::recv(silent.fd(), &first, 1, MSG_PEEK), 1);
+  bridge().signal(SIGTERM);
+  EXPECT_EQ(bridge().wait(), 0);
+  EXPECT_TRUE(bridge().logs("<4>stopped with unfinished requests: 1\n")) << bridge().log();
+}
+
 INSTANTIATE_TEST_SUITE_P(PlainDirectory, LargeResponseTest, ::testing::Values(plain_directory()),
                          name_of);
 
