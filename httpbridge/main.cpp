@@ -26,6 +26,7 @@
 #include "httpbridge/http/limits.hpp"
 #include "httpbridge/http/route.hpp"
 #include "httpbridge/http/server.hpp"
+#include "httpbridge/http/whole_host_file.hpp"
 #include "httpbridge/listen/listening_socket.hpp"
 #include "httpbridge/mount/mount_reader.hpp"
 #include "httpbridge/mount/read_error.hpp"
@@ -66,15 +67,13 @@ tl::expected<std::vector<ListeningSocket>, StartupError> open_sockets(const Opti
 }
 
 tl::expected<std::string, ReadError> read_route(MountReader& mount, const Route& route) {
-  switch (route.kind) {
-    case RouteKind::instance_stats:
-      return mount.read_stats(route.instance);
-    case RouteKind::metrics:
-      return mount.read_metrics();
-    case RouteKind::health:
-      return mount.check().map([] { return std::string{}; });
+  if (const auto* const file = whole_host_file(route.kind)) {
+    return mount.read_file(std::string{file->name});
   }
-  return tl::unexpected(ReadError::failed);
+  if (route.kind == RouteKind::health) {
+    return mount.check().map([] { return std::string{}; });
+  }
+  return mount.read_stats(route.instance);
 }
 
 tl::expected<void, StartupError> run(const Options& options) {

@@ -33,6 +33,7 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 
 constexpr std::size_t receive_bytes = 2048;  // a usual request arrives in one read
+constexpr std::size_t max_write_bytes = std::size_t{64} << 10;  // others are served in between
 constexpr std::size_t max_drained_bytes = std::size_t{4} << 20;
 constexpr unsigned http_1_1 = 11;
 constexpr int max_empty_lines = 8;  // before one request
@@ -107,15 +108,25 @@ void Connection::close() {
   }
 }
 
-void Connection::enforce_timeout(Clock::time_point now) {
-  auto timeout = server_.limits.request_timeout;
-  if (state_ == State::idle) {
-    timeout = server_.limits.idle_timeout;
-  } else if (state_ == State::draining) {
-    timeout = server_.limits.drain_timeout;
+Connection::Clock::duration Connection::time_limit() const {
+  switch (state_) {
+    case State::idle:
+      return server_.limits.idle_timeout;
+    case State::receiving:
+      return server_.limits.request_timeout;
+    case State::reading:
+      return Clock::duration::max();
+    case State::sending:
+      return send_timeout(server_.limits, sent_bytes_);
+    case State::draining:
+      break;
   }
-  if (state_ == State::reading || now - state_since_ <= timeout) {
-    return;  // the read pool enforces the timeout of a read
+  return server_.limits.drain_timeout;
+}
+
+void Connection::enforce_timeout(Clock::time_point now) {
+  if (now - state_since_ <= time_limit()) {
+    return;
   }
   if (state_ == State::receiving) {
     too_slow_ = true;
@@ -137,6 +148,11 @@ void Connection::shut_down() {
 }
 
 Awaitable<void> Connection::serve() {
+  // Called before each write of a response. Returns the size of the write.
+  const auto count_sent = [this](const error_code& failure, std::size_t sent_bytes) {
+    sent_bytes_ = sent_bytes;
+    return failure ? 0 : max_write_bytes;
+  };
   do {
     const auto received = co_await receive_request();
     if (!is_open()) {
@@ -157,7 +173,7 @@ Awaitable<void> Connection::serve() {
     }
     const auto response = begin_response(reply);
     error_code error;
-    co_await asio::async_write(socket_, response, store_error(error));
+    co_await asio::async_write(socket_, response, count_sent, store_error(error));
     release_body();
     if (error) {
       co_return;
@@ -310,6 +326,7 @@ std::array<asio::const_buffer, 2> Connection::begin_response(const Reply& reply)
     log(reply);
   }
   enter(State::sending);
+  sent_bytes_ = 0;
   unsent_body_ = reply.body;
   server_.unsent.add(unsent_body_);
   return {asio::buffer(header_), without_body ? asio::const_buffer{} : asio::buffer(*reply.body)};

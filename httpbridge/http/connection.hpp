@@ -86,6 +86,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
   void enter(State state);
+  /// How long the current state may last. The read pool bounds `reading`.
+  [[nodiscard]] Clock::duration time_limit() const;
   /// The bytes that were received and not parsed yet.
   [[nodiscard]] std::string_view buffered() const;
   [[nodiscard]] bool is_open() const { return socket_.is_open(); }
@@ -125,7 +127,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Clock::time_point request_began_;
   bool keep_alive_ = false;
   std::string header_;
-  Body unsent_body_;  // the memory that server_.unsent counts for this connection
+  std::size_t sent_bytes_ = 0;  // of the current response
+  Body unsent_body_;            // the memory that server_.unsent counts for this connection
 };
 
 }  // namespace hypeman::httpbridge

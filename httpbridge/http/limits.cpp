@@ -4,6 +4,12 @@
 
 namespace hypeman::httpbridge {
 
+std::chrono::milliseconds send_timeout(const Limits& limits, std::size_t sent_bytes) {
+  constexpr std::size_t ms_per_second = 1000;
+  return limits.request_timeout +
+         std::chrono::milliseconds{sent_bytes * ms_per_second / limits.min_send_rate};
+}
+
 DescriptorLimits divide_descriptors(std::size_t open_files, std::size_t max_connections) {
   constexpr std::size_t max_cached_files = 1024;
   constexpr std::size_t max_reserve = 64;

@@ -5,13 +5,14 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "httpbridge/http/whole_host_file.hpp"
+
 namespace hypeman::httpbridge {
 namespace {
 
 using namespace std::string_view_literals;
 
 constexpr std::string_view json = "application/json";
-constexpr std::string_view prometheus_text = "text/plain; version=0.0.4; charset=utf-8";
 constexpr std::string_view allow = "Allow: GET, HEAD\r\n";
 constexpr std::string_view retry_after = "Retry-After: 1\r\n";
 constexpr std::string_view bearer = "WWW-Authenticate: Bearer\r\n";
@@ -60,11 +61,9 @@ Reply reply_with(RouteKind kind, Body contents) {
   if (kind == RouteKind::health) {
     contents = std::make_shared<const std::string>(R"({"status":"ok"})");
   }
-  return {ok.number,
-          ok.reason,
-          kind == RouteKind::metrics ? prometheus_text : json,
-          {},
-          std::move(contents)};
+  const auto* const file = whole_host_file(kind);
+  const std::string_view content_type = file != nullptr ? file->content_type : json;
+  return {ok.number, ok.reason, content_type, {}, std::move(contents)};
 }
 
 Reply reply_with(AuthorizationError error) {

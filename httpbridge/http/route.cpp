@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "base/instance_names.hpp"
+#include "httpbridge/http/whole_host_file.hpp"
 
 namespace hypeman::httpbridge {
 namespace {
@@ -81,8 +82,10 @@ std::optional<Route> find_route(std::string_view target) {
   }
   const auto segments = std::span{storage}.first(count);
 
-  if (is_path(segments, "metrics")) {
-    return Route{RouteKind::metrics, {}};
+  for (const WholeHostFile& file : whole_host_files) {
+    if (is_path(segments, file.route)) {
+      return Route{file.kind, {}};
+    }
   }
   if (is_path(segments, "healthz") || is_path(segments, "health")) {
     return Route{RouteKind::health, {}};

@@ -8,7 +8,7 @@
 
 namespace hypeman::httpbridge {
 
-enum class RouteKind { instance_stats, metrics, health };
+enum class RouteKind { instance_stats, all_stats, metrics, health };
 
 /// The statistics that a request asks for. No instance has been looked up yet.
 struct Route {

@@ -209,7 +209,7 @@ Awaitable<void> Server::enforce_timeouts() {
       const auto connection = *next++;
       connection->enforce_timeout(now);
     }
-    if (now >= stop_deadline_) {
+    if (now >= stop_deadline_ && !state_.connections.empty()) {
       close_all_connections();
     }
   }
@@ -217,7 +217,8 @@ Awaitable<void> Server::enforce_timeouts() {
 }
 
 void Server::close_all_connections() {
-  spdlog::warn("stopped with {} unanswered requests", state_.connections.size());
+  // A connection without a request ended in stop(), or after its last response.
+  spdlog::warn("stopped with unfinished requests: {}", state_.connections.size());
   while (!state_.connections.empty()) {
     const auto connection = state_.connections.front();
     connection->close();

@@ -64,7 +64,8 @@ std::string_view lines_from(std::string_view lines, std::string_view text) {
 
 }  // namespace
 
-// Several threads for files, so that a slow read of metrics.prom does not delay single instances.
+// Several threads for files, so that a slow read of a whole-host file does not delay single
+// instances.
 Statistics::Statistics(boost::asio::io_context& loop, const StatisticsSource& source,
                        const Limits& limits)
     : files_(loop, source.read, with_threads(4, limits.file_threads, limits)),

@@ -43,15 +43,22 @@ tl::expected<std::string, ReadError> MountReader::list_ids() {
   return read("the list of instances", [](const MountedTree& tree) { return tree.list_ids(); });
 }
 
-tl::expected<std::string, ReadError> MountReader::read_metrics() {
-  return read("metrics.prom", [](const MountedTree& tree) { return tree.read_metrics(); });
+tl::expected<std::string, ReadError> MountReader::read_file(const std::string& name) {
+  auto contents = read(name, [&name](const MountedTree& tree) { return tree.read_file(name); });
+  if (contents) {
+    set_present(name);
+  } else if (contents.error() == ReadError::not_found) {
+    set_missing(name);
+    return tl::unexpected(ReadError::unavailable);
+  }
+  return contents;
 }
 
 tl::expected<void, ReadError> MountReader::check() {
   const auto check_tree = [](const MountedTree& tree) {
     return tree.check().map([] { return std::string{}; });
   };
-  return read("by-name", check_tree).map([](const std::string&) {});
+  return read("the directory of names", check_tree).map([](const std::string&) {});
 }
 
 tl::expected<std::string, ReadError> MountReader::read(std::string_view what,
@@ -106,6 +113,24 @@ void MountReader::log_recovery() {
   if (outage_.load() != 0 && outage_.exchange(0) != 0) {
     spdlog::info("the statistics at {} are available again", directory_);
   }
+}
+
+void MountReader::set_missing(const std::string& name) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (!missing_files_.insert(name).second) {
+      return;
+    }
+  }
+  spdlog::error(
+      "the statistics at {} have no {}; the daemon is older than the bridge, restart "
+      "hypeman-statsfs; the bridge answers 503 for this file",
+      directory_, name);
+}
+
+void MountReader::set_present(const std::string& name) {
+  const std::lock_guard lock{mutex_};
+  missing_files_.erase(name);
 }
 
 tl::unexpected<ReadError> MountReader::outage(std::error_code cause) {

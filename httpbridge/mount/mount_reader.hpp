@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -34,8 +35,9 @@ class MountReader {
   /// The IDs of all instances: sorted lines.
   [[nodiscard]] tl::expected<std::string, ReadError> list_ids();
 
-  /// The contents of metrics.prom.
-  [[nodiscard]] tl::expected<std::string, ReadError> read_metrics();
+  /// The contents of a file at the top of the tree. Every current daemon has it, so
+  /// ReadError::unavailable if it is missing.
+  [[nodiscard]] tl::expected<std::string, ReadError> read_file(const std::string& name);
 
   /// Whether the statistics are mounted and their daemon answers.
   [[nodiscard]] tl::expected<void, ReadError> check();
@@ -49,13 +51,17 @@ class MountReader {
   /// The tree that is mounted at the directory now.
   [[nodiscard]] Result<TreePtr> current_tree();
   void log_recovery();
+  /// Logs that a file is missing, once until set_present() for the same file.
+  void set_missing(const std::string& name);
+  void set_present(const std::string& name);
   /// Logs the cause and returns the error for the reply.
   tl::unexpected<ReadError> outage(std::error_code cause);
 
   std::string directory_;
   std::size_t max_cached_files_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // for tree_ and missing_files_
   TreePtr tree_;
+  std::set<std::string> missing_files_;
   std::atomic<int> outage_ = 0;  // its errno: an outage is logged once, not for each request
 };
 

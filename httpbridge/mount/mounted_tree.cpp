@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <dirent.h>
+#include <fmt/format.h>
 
 #include "base/directory.hpp"
 #include "base/file.hpp"
@@ -24,12 +25,19 @@
 namespace hypeman::httpbridge {
 namespace {
 
+constexpr const char* names_directory = "by-name";
+constexpr std::string_view stats_file = "stats.json";
+
 constexpr std::size_t max_stats_bytes = std::size_t{64} << 10;
-constexpr std::size_t max_metrics_bytes = std::size_t{64} << 20;
-constexpr std::size_t first_metrics_chunk = std::size_t{256} << 10;
+constexpr std::size_t max_file_bytes = std::size_t{64} << 20;
+constexpr std::size_t first_chunk = std::size_t{256} << 10;
 constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t max_listed_ids = 1'000'000;
 constexpr unsigned reads_per_check = 8;
+
+std::string stats_path(const std::string& id) {
+  return fmt::format("{}/{}", id, stats_file);
+}
 
 bool is_missing(const Result<std::string>& result) {
   return !result && classify(result.error()) == ReadError::not_found;
@@ -100,7 +108,8 @@ bool MountedTree::is_at(const std::string& directory) const {
 }
 
 Result<void> MountedTree::check() const {
-  return open_beneath(root_.get(), "by-name", O_RDONLY | O_DIRECTORY).map([](const UniqueFd&) {});
+  return open_beneath(root_.get(), names_directory, O_RDONLY | O_DIRECTORY)
+      .map([](const UniqueFd&) {});
 }
 
 Result<std::string> MountedTree::read_stats(const std::string& id) const {
@@ -112,7 +121,7 @@ Result<std::string> MountedTree::read_stats(const std::string& id) const {
     // The instance may have been deleted or replaced. Only a new open shows that.
     cache_.erase(id);
   }
-  auto fd = open_file(id + "/stats.json");
+  auto fd = open_file(stats_path(id));
   if (!fd) {
     return tl::unexpected(fd.error());
   }
@@ -142,7 +151,7 @@ void MountedTree::forget_deleted() const {
 Result<std::string> MountedTree::find(const std::string& wanted) const {
   Result<std::string> found = failure(ENOENT);
   if (is_instance_id(wanted)) {
-    found = open_file(wanted + "/stats.json").map([&](const UniqueFd&) { return wanted; });
+    found = open_file(stats_path(wanted)).map([&](const UniqueFd&) { return wanted; });
   }
   if (is_missing(found) && is_instance_name(wanted)) {
     found = find_by_name(wanted);
@@ -174,10 +183,9 @@ Result<std::string> MountedTree::list_ids() const {
 }
 
 // Does not use the cache: it takes several reads, which must belong to one sample.
-Result<std::string> MountedTree::read_metrics() const {
-  return open_file("metrics.prom").and_then([](const UniqueFd& fd) {
-    return read_rest(fd.get(), {}, first_metrics_chunk, max_metrics_bytes);
-  });
+Result<std::string> MountedTree::read_file(const std::string& name) const {
+  return open_file(name).and_then(
+      [](const UniqueFd& fd) { return read_rest(fd.get(), {}, first_chunk, max_file_bytes); });
 }
 
 Result<MountedTree::Identity> MountedTree::identify(int directory, const std::string& path,
@@ -196,8 +204,8 @@ Result<MountedTree::Identity> MountedTree::identify(int directory, const std::st
 Result<UniqueFd> MountedTree::open_file(const std::string& path) const {
   auto fd = open_beneath(root_.get(), path.c_str());
   struct statx status {};
-  // DONT_SYNC: the type of a file does not change, and to answer a stat of metrics.prom, the daemon
-  // would measure all instances.
+  // DONT_SYNC: the type of a file does not change, and to answer a stat of a whole-host file, the
+  // daemon may have to measure all instances.
   if (fd && ::statx(fd->get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0) {
     return last_failure();
   }
@@ -209,7 +217,8 @@ Result<UniqueFd> MountedTree::open_file(const std::string& path) const {
 
 /// Uses only the text of the link by-name/<name>, and only if it is `../<instance ID>`.
 Result<std::string> MountedTree::find_by_name(const std::string& name) const {
-  const auto link = open_beneath(root_.get(), ("by-name/" + name).c_str(), O_PATH);
+  const auto link =
+      open_beneath(root_.get(), fmt::format("{}/{}", names_directory, name).c_str(), O_PATH);
   if (!link) {
     return tl::unexpected(link.error());
   }

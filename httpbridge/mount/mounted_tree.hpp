@@ -52,7 +52,8 @@ class MountedTree {
   [[nodiscard]] Result<std::string> find(const std::string& wanted) const;
   /// The IDs of all instances: sorted lines.
   [[nodiscard]] Result<std::string> list_ids() const;
-  [[nodiscard]] Result<std::string> read_metrics() const;
+  /// A file at the top of the tree. It may be large.
+  [[nodiscard]] Result<std::string> read_file(const std::string& name) const;
 
   /// Closes the cached file that has not been used for the longest time if its instance is gone.
   /// Each read calls it; only every eighth call checks a file.

@@ -234,6 +234,63 @@ TEST_P(HostileClientTest, ClientsThatNeverReadAreDisconnected) {
 
 INSTANTIATE_TEST_SUITE_P(Trees, HostileClientTest, ::testing::ValuesIn(served_trees()), name_of);
 
+/// Large responses over a unix socket, whose buffers hold only a small part of them.
+class LargeResponseTest : public HostileClientTest {
+ protected:
+  static constexpr std::size_t body_bytes = std::size_t{5} << 20;
+
+  void SetUp() override {
+    HostileClientTest::SetUp();
+    write_file(tree().directory() / "instances.json", std::string(body_bytes, 'x'));
+    start_exactly({"--listen", "unix:" + path_of("socket"), "--jwt-secret-file", secret_file(),
+                   "--stats-dir", tree().directory(), "--request-timeout", "1"});
+  }
+  [[nodiscard]] HttpClient ask() const {
+    HttpClient client{address()};
+    client.send(request_for("/stats"));
+    return client;
+  }
+};
+
+TEST_P(LargeResponseTest, AreNotCutWhileASlowClientReads) {
+  HttpClient slow = ask();
+  // Waits between its reads for much longer in total than the time limit of a small response.
+  std::string received;
+  std::string chunk(std::size_t{64} << 10, '\0');
+  while (received.size() < body_bytes) {
+    std::this_thread::sleep_for(50ms);
+    const ssize_t count = ::recv(slow.fd(), chunk.data(), chunk.size(), 0);
+    ASSERT_GT(count, 0) << "cut after " << received.size() << " bytes";
+    received.append(chunk, 0, static_cast<std::size_t>(count));
+  }
+  EXPECT_TRUE(received.starts_with("HTTP/1.1 200 "));
+}
+
+TEST_P(LargeResponseTest, AreCutWhenTheClientStopsReading) {
+  record_resources();
+  HttpClient silent = ask();
+  char first = 0;
+  ASSERT_EQ(::recv(silent.fd(), &first, 1, MSG_PEEK), 1);
+  expect_recorded_resources();
+  EXPECT_FALSE(silent.receive().has_value());
+}
+
+TEST_P(LargeResponseTest, AreCountedAtTheStopDeadlineAndIdleConnectionsAreNot) {
+  auto idle = connect(3);
+  for (HttpClient& client : idle) {
+    EXPECT_EQ(client.get("/healthz")->status, 200);
+  }
+  HttpClient silent = ask();
+  char first = 0;
+  ASSERT_EQ(::recv(silent.fd(), &first, 1, MSG_PEEK), 1);
+  bridge().signal(SIGTERM);
+  EXPECT_EQ(bridge().wait(), 0);
+  EXPECT_TRUE(bridge().logs("<4>stopped with unfinished requests: 1\n")) << bridge().log();
+}
+
+INSTANTIATE_TEST_SUITE_P(PlainDirectory, LargeResponseTest, ::testing::Values(plain_directory()),
+                         name_of);
+
 /// A FUSE mount on top of the tree. Its daemon never answers and can be ended.
 class HungMount {
  public:
@@ -277,7 +334,7 @@ TEST_P(HungMountTest, DoesNotDelayOtherRequestsAndTheBridgeRecovers) {
   }
   auto stuck = connect(40);
   for (std::size_t i = 0; i < stuck.size(); ++i) {
-    stuck[i].send(request_for(stats_path("x" + std::to_string(i))));
+    stuck[i].send(request_for(i == 0 ? "/stats" : stats_path("x" + std::to_string(i))));
   }
   const auto begin = Clock::now();
   EXPECT_EQ(testing::get(address(), stats_path(web_id))->status, 401);

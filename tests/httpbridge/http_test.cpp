@@ -17,8 +17,9 @@ class HttpTest : public BridgeTest {
 TEST_P(HttpTest, HeadRepliesLikeGetWithoutABody) {
   start();
   HttpClient client{address()};
-  for (const std::string& target : {stats_path(web_id), std::string{"/metrics"},
-                                    std::string{"/healthz"}, stats_path("absent")}) {
+  for (const std::string& target :
+       {stats_path(web_id), std::string{"/stats"}, std::string{"/metrics"}, std::string{"/healthz"},
+        stats_path("absent")}) {
     auto by_get = client.get(target, good_key());
     auto by_head = client.request("HEAD", target, good_key());
     ASSERT_TRUE(by_get && by_head);
@@ -34,8 +35,8 @@ TEST_P(HttpTest, OtherMethodsAreNotAllowed) {
   start();
   HttpClient client{address()};
   for (const char* method : {"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW", "get"}) {
-    for (const std::string& target :
-         {stats_path(web_id), std::string{"/metrics"}, std::string{"/healthz"}}) {
+    for (const std::string& target : {stats_path(web_id), std::string{"/stats"},
+                                      std::string{"/metrics"}, std::string{"/healthz"}}) {
       const auto response = client.request(method, target, good_key());
       expect_error(response, 405, "method_not_allowed", "use GET or HEAD");
       EXPECT_EQ(response->header("allow"), "GET, HEAD");

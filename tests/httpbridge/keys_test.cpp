@@ -52,8 +52,10 @@ TEST_P(KeysTest, AuthenticationComesBeforeTheLookUp) {
     expect_error(testing::get(address(), stats_path(wanted)), 401, "Unauthorized",
                  "security requirements failed: authorization header required");
   }
-  expect_error(testing::get(address(), "/metrics"), 401, "Unauthorized",
-               "security requirements failed: authorization header required");
+  for (const char* target : {"/stats", "/metrics"}) {
+    expect_error(testing::get(address(), target), 401, "Unauthorized",
+                 "security requirements failed: authorization header required");
+  }
   tree().vanish();
   expect_error(testing::get(address(), stats_path(web_id)), 401, "Unauthorized",
                "security requirements failed: authorization header required");
@@ -132,7 +134,12 @@ TEST_P(KeysTest, RefusesKeysWithoutTheScope) {
        {R"({"permissions":[]})", R"({"permissions":["instance:write"]})", R"({"permissions":null})",
         R"({"permissions":"*"})", R"({"permissions":["*",7]})"}) {
     SCOPED_TRACE(claims);
-    expect_error(claim(claims), 403, "Forbidden", "missing required scope: instance:read");
+    const std::string key = bearer(hs256_token(claims, jwt_secret));
+    for (const std::string& target :
+         {stats_path(web_id), std::string{"/stats"}, std::string{"/metrics"}}) {
+      expect_error(testing::get(address(), target, key), 403, "Forbidden",
+                   "missing required scope: instance:read");
+    }
   }
 }
 
@@ -228,7 +235,8 @@ TEST_P(KeysTest, WithoutAuthenticationAHostMustBeLoopback) {
   for (const char* host : {"rebound.example", "rebound.example:8080", "localhost.example",
                            "127.0.0.1.example", "10.0.0.1", "[::2]", ""}) {
     SCOPED_TRACE(host);
-    for (const std::string& target : {stats_path(web_id), std::string{"/metrics"}}) {
+    for (const std::string& target :
+         {stats_path(web_id), std::string{"/stats"}, std::string{"/metrics"}}) {
       expect_error(ask(address(), target, host), 421, "misdirected_request",
                    "without keys, the bridge serves only loopback hosts such as localhost");
     }

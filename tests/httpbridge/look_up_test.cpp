@@ -167,7 +167,7 @@ TEST_P(LookUpTest, AnAbsentMountIsUnavailableUntilItReturns) {
     tree().vanish();
     for (const std::string& target :
          {stats_path(web_id), stats_path(web_name), stats_path("q"), stats_path("absent"),
-          std::string{"/metrics"}, std::string{"/healthz"}}) {
+          std::string{"/stats"}, std::string{"/metrics"}, std::string{"/healthz"}}) {
       SCOPED_TRACE(target);
       expect_error(client.get(target, good_key()), 503, "unavailable",
                    "statistics are not available at the moment");
@@ -216,6 +216,30 @@ TEST_P(LookUpTest, DeletedInstancesLeaveNothingBehind) {
   }
   EXPECT_LE(bridge().open_descriptors(), before);
 }
+
+class AllStatsTest : public LookUpTest {};
+
+TEST_P(AllStatsTest, AreTheBytesOfInstancesJson) {
+  start();
+  HttpClient client{address()};
+  const std::string id = "nnnnnnnnnnnnnnnnnnnnnnnn";
+  for (const bool is_added : {false, true}) {
+    if (is_added) {
+      tree().add(id, "new");
+    }
+    const auto response = client.get("/stats", good_key());
+    ASSERT_TRUE(response.has_value());
+    EXPECT_EQ(response->status, 200);
+    EXPECT_EQ(response->header("content-type"), "application/json");
+    EXPECT_EQ(response->header("cache-control"), "no-store");
+    EXPECT_EQ(response->body, read_file(tree().directory() / "instances.json"));
+    EXPECT_NE(response->body.find(fmt::format("\"{}\"", web_id)), std::string::npos);
+    EXPECT_EQ(response->body.find(id) != std::string::npos, is_added);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(PlainDirectory, AllStatsTest, ::testing::Values(plain_directory()),
+                         name_of);
 
 INSTANTIATE_TEST_SUITE_P(Trees, LookUpTest, ::testing::ValuesIn(served_trees()), name_of);
 
@@ -304,7 +328,7 @@ TEST_P(ForeignTreeTest, RefusesLinksOutOfTheMount) {
   for (const char* wanted : {"linked", "link", "inner", "inn", "out", "up"}) {
     expect_not_found(stats_path(wanted));
   }
-  expect_not_found("/metrics");
+  EXPECT_EQ(get("/metrics")->status, 503);
 }
 
 TEST_P(ForeignTreeTest, WhatTheBridgeMayNotReadIsUnavailable) {
@@ -318,7 +342,8 @@ TEST_P(ForeignTreeTest, WhatTheBridgeMayNotReadIsUnavailable) {
                 BridgeProcess::Rights::only_its_own_files);
   for (const std::string& target :
        {stats_path(web_id), stats_path(web_name), stats_path("q"), stats_path("absent"),
-        std::string{"/metrics"}, std::string{"/healthz"}, std::string{"/health"}}) {
+        std::string{"/stats"}, std::string{"/metrics"}, std::string{"/healthz"},
+        std::string{"/health"}}) {
     SCOPED_TRACE(target);
     expect_error(testing::get(address(), target), 503, "unavailable",
                  "the bridge has no permission to read the statistics");
@@ -392,10 +417,25 @@ TEST_P(ForeignTreeTest, SpecialFilesDoNotBlock) {
   expect_not_found(stats_path("fifo"));
 }
 
-TEST_P(ForeignTreeTest, MissingMetricsAreNotFound) {
-  fs::remove(tree().directory() / "metrics.prom");
+TEST_P(ForeignTreeTest, AWholeHostFileThatAnOlderDaemonLacksIsUnavailable) {
   start();
-  expect_not_found("/metrics");
+  for (const auto& [route, name] :
+       {std::pair{"/stats", "instances.json"}, std::pair{"/metrics", "metrics.prom"}}) {
+    SCOPED_TRACE(route);
+    const fs::path file = tree().directory() / name;
+    fs::rename(file, path_of(name));
+    for (int i = 0; i < 3; ++i) {
+      expect_error(get(route), 503, "unavailable", "statistics are not available at the moment");
+      expect_stats(get(stats_path(web_id)), web_id);
+    }
+    const std::string line = fmt::format("<3>the statistics at {} have no {}; the daemon is older",
+                                         tree().directory().string(), name);
+    ASSERT_TRUE(bridge().logs(line)) << bridge().log();
+    const std::string log = bridge().log();
+    EXPECT_EQ(log.find(line), log.rfind(line)) << "it is logged for each request";
+    fs::rename(path_of(name), file);
+    EXPECT_EQ(get(route)->status, 200);
+  }
 }
 
 TEST_P(ForeignTreeTest, AnAbsentMountIsLoggedOnce) {

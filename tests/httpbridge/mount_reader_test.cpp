@@ -180,12 +180,18 @@ TEST_F(MountReaderTest, SeesReplacedFilesAndDirectories) {
   EXPECT_EQ(read("good1"), "new");
 }
 
-TEST_F(MountReaderTest, ReadsMetrics) {
+TEST_F(MountReaderTest, ReadsALargeFileAtTheTop) {
   MountReader reader{root(), 16};
-  EXPECT_EQ(reader.read_metrics(), tl::unexpected(ReadError::not_found));
   const std::string text(3 << 20, 'm');
   write_file(root() / "metrics.prom", text);
-  EXPECT_EQ(reader.read_metrics(), text);
+  EXPECT_EQ(reader.read_file("metrics.prom"), text);
+}
+
+TEST_F(MountReaderTest, AMissingFileAtTheTopIsUnavailable) {
+  MountReader reader{root(), 16};
+  EXPECT_EQ(reader.read_file("metrics.prom"), tl::unexpected(ReadError::unavailable));
+  write_file(root() / "metrics.prom", "text");
+  EXPECT_EQ(reader.read_file("metrics.prom"), "text");
 }
 
 TEST(ReadErrors, FollowFromTheErrno) {

@@ -14,6 +14,16 @@ TEST(WriteHeader, WritesEveryHeaderOnce) {
             "Cache-Control: no-store\r\nDate: DATE\r\n\r\n");
 }
 
+TEST(ReplyWith, GivesEachRouteItsContentType) {
+  const auto type_of = [](RouteKind kind) {
+    return reply_with(kind, std::make_shared<std::string>("text")).content_type;
+  };
+  EXPECT_EQ(type_of(RouteKind::instance_stats), "application/json");
+  EXPECT_EQ(type_of(RouteKind::all_stats), "application/json");
+  EXPECT_EQ(type_of(RouteKind::metrics), "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_EQ(type_of(RouteKind::health), "application/json");
+}
+
 TEST(WriteHeader, TellsClientsNotToRetryAConflict) {
   std::string head;
   write_header(reply_with(ReadError::ambiguous), {false, true, "DATE"}, head);

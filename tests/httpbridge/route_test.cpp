@@ -12,9 +12,10 @@ Route stats_of(std::string wanted) {
 }
 const Route impossible = stats_of("");
 
-TEST(FindRoute, FindsTheThreeRoutes) {
+TEST(FindRoute, FindsEachRoute) {
   EXPECT_EQ(find_route("/instances/abc/stats"), stats_of("abc"));
   EXPECT_EQ(find_route("/metrics"), (Route{RouteKind::metrics, {}}));
+  EXPECT_EQ(find_route("/stats"), (Route{RouteKind::all_stats, {}}));
   EXPECT_EQ(find_route("/healthz"), (Route{RouteKind::health, {}}));
   EXPECT_EQ(find_route("/health"), (Route{RouteKind::health, {}}));
 }
@@ -28,6 +29,11 @@ TEST(FindRoute, FindsNoOtherRoute) {
                              "//metrics",
                              "/Metrics",
                              "/metrics/x",
+                             "/stats/",
+                             "/stats/x",
+                             "/x/stats",
+                             "/instances.json",
+                             "/metrics.prom",
                              "/instances",
                              "/instances/",
                              "/instances/abc",

@@ -1,9 +1,12 @@
 #include "httpbridge/http/statistics.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <exception>
 #include <map>
 #include <memory>
 #include <semaphore>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,10 +26,12 @@ const std::string hidden_id = "hhhhhhhhhhhhhhhhhhhhhhhh";
 /// A source whose listings wait for the test.
 struct Source {
   std::map<std::string, Text> names;
+  std::atomic<int> reads = 0;
   std::counting_semaphore<> listing_began{0};
   std::counting_semaphore<> may_list{0};
 
-  [[nodiscard]] static Text read(const std::string& id) {
+  [[nodiscard]] Text read(const std::string& id) {
+    ++reads;
     return id == hidden_id ? Text{tl::unexpected(ReadError::not_found)} : Text{"stats of " + id};
   }
   [[nodiscard]] Text find(const std::string& name) const {
@@ -52,6 +57,19 @@ class StatisticsTest : public ::testing::Test {
           results_[wanted] = result.map([](const Body& body) { return *body; });
         });
   }
+  /// wait_for_bodies() returns its body.
+  void request_all(RouteKind kind) {
+    boost::asio::co_spawn(loop_.get_executor(), statistics_.read({kind, {}}),
+                          [this](const std::exception_ptr&, const ReadPool::Result& result) {
+                            bodies_.push_back(result.value_or(nullptr));
+                          });
+  }
+  [[nodiscard]] std::vector<Body> wait_for_bodies(std::size_t count) {
+    while (bodies_.size() < count) {
+      loop_.run_one();
+    }
+    return bodies_;
+  }
   void wait_for(const std::string& wanted) {
     while (!results_.contains(wanted)) {
       loop_.run_one();
@@ -74,12 +92,26 @@ class StatisticsTest : public ::testing::Test {
       loop_.get_executor()};
   Statistics statistics_{
       loop_,
-      {[](const Route& route) { return Source::read(route.instance); },
+      {[source = source_](const Route& route) { return source->read(route.instance); },
        [source = source_](const Route& route) { return source->find(route.instance); },
        [source = source_](const Route&) { return source->list(); }},
       Limits{}};
   std::map<std::string, Text> results_;
+  std::vector<Body> bodies_;
 };
+
+TEST_F(StatisticsTest, SimultaneousRequestsShareAReadOfAWholeHostFile) {
+  for (const RouteKind kind : {RouteKind::all_stats, RouteKind::metrics}) {
+    request_all(kind);
+    request_all(kind);
+    request_all(kind);
+  }
+  const auto bodies = wait_for_bodies(6);
+  EXPECT_EQ(source().reads, 2);
+  EXPECT_TRUE(
+      std::all_of(bodies.begin(), bodies.end(), [](const Body& body) { return body != nullptr; }));
+  EXPECT_EQ(std::set(bodies.begin(), bodies.end()).size(), 2U) << "a file is in memory twice";
+}
 
 TEST_F(StatisticsTest, AListingDelaysNeitherIdsNorNames) {
   source().names["web"] = web_id;

@@ -1,5 +1,7 @@
 #include "tests/httpbridge/support/served_tree.hpp"
 
+#include <map>
+
 #include <fmt/format.h>
 
 #include "tests/httpbridge/support/temporary_directory.hpp"
@@ -17,6 +19,7 @@ class PlainTree : public ServedTree {
   PlainTree() {
     fs::create_directories(directory() / "by-name");
     write_file(directory() / "metrics.prom", "# TYPE hypeman_vm_allocated_vcpus gauge\n");
+    write_all();
   }
 
   [[nodiscard]] fs::path directory() const override { return place_.path() / "stats"; }
@@ -31,6 +34,7 @@ class PlainTree : public ServedTree {
   void remove(const std::string& id, const std::string& name) override {
     fs::remove(directory() / "by-name" / name);
     fs::remove_all(directory() / id);
+    write_all();
   }
 
   void rename(const std::string& id, const std::string& from, const std::string& to) override {
@@ -46,12 +50,27 @@ class PlainTree : public ServedTree {
                            "  \"memory_vms_bytes\": 0,\n  \"network_rx_bytes\": 0,\n"
                            "  \"network_tx_bytes\": 0,\n  \"memory_utilization_ratio\": 0\n}}\n",
                            memory_bytes, id, name));
+    write_all();
   }
 
   void vanish() override { fs::rename(directory(), away()); }
   void come_back() override { fs::rename(away(), directory()); }
 
  private:
+  /// Writes instances.json from the files of the instances.
+  void write_all() const {
+    std::map<std::string, std::string> stats;
+    for (const auto& entry : fs::directory_iterator{directory()}) {
+      if (fs::exists(entry.path() / "stats.json")) {
+        stats[entry.path().filename()] = read_file(entry.path() / "stats.json");
+      }
+    }
+    std::string text;
+    for (const auto& [id, object] : stats) {
+      text += fmt::format("{}\n\"{}\": {}", text.empty() ? "" : ",", id, object);
+    }
+    write_file(directory() / "instances.json", fmt::format("{{\"instances\": {{{}}}}}\n", text));
+  }
   [[nodiscard]] fs::path away() const { return place_.path() / "away"; }
   void link(const std::string& id, const std::string& name) const {
     fs::create_directory_symlink("../" + id, directory() / "by-name" / name);
