@@ -140,9 +140,12 @@ class MetadataReader final : public nlohmann::json_sax<nlohmann::json> {
       outermost_key_ = name;
     }
     if (depth_ <= 2) {
-      const auto object = depth_ == 1 ? std::string_view{} : std::string_view{outermost_key_};
+      const auto is_here = [&](const Key& key) {
+        return depth_ == 1 ? key.object.empty()
+                           : !key.object.empty() && key.object == outermost_key_;
+      };
       const auto* const known = std::ranges::find_if(
-          keys, [&](const Key& key) { return key.name == name && key.object == object; });
+          keys, [&](const Key& key) { return key.name == name && is_here(key); });
       key_ = known == keys.end() ? nullptr : known;
     }
     return true;

@@ -120,7 +120,10 @@ Sample Instance::sample(std::shared_ptr<const VmRecord> record, Sources sources)
   }
   if (sources.has(Source::disk)) {
     sample.disk = read_disk(host_.guests, id());
-    log_once(disk_part, sample.disk);
+    // A VM without a disk is not a problem.
+    if (sample.disk || sample.disk.error() != std::errc::no_such_file_or_directory) {
+      log_once(disk_part, sample.disk);
+    }
   }
   if (sources.has(Source::snapshot) && !sample.running) {
     sample.state_without_process = state_without_process(host_.guests, id());
@@ -141,7 +144,7 @@ void Instance::read_parts_of_running(Sources sources, Sample& sample) {
   if (sources.has(Source::proc_statm)) {
     log_once(memory_part, sample.statm);
   }
-  if (sources.has(Source::schedstat)) {
+  if (sources.has(Source::schedstat) && sample.stat) {
     log_once(vcpu_part, sample.vcpus);
   }
 }

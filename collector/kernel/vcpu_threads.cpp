@@ -48,7 +48,8 @@ std::optional<unsigned> vcpu_number(std::string_view thread_name) {
     if (thread_name.starts_with(form.begin)) {
       thread_name.remove_prefix(form.begin.size());
       const auto end = form.has_suffix ? thread_name.find('/') : thread_name.size();
-      return parse_decimal<unsigned>(thread_name.substr(0, end));
+      return end == thread_name.npos ? std::nullopt
+                                     : parse_decimal<unsigned>(thread_name.substr(0, end));
     }
   }
   return std::nullopt;

@@ -73,6 +73,7 @@ void FakeProc::write(const FakeProcess& process) const {
                                        "300 kB\nRssFile:\t      90 kB\nRssShmem:\t      10 kB\n" +
                                        "VmSwap:\t      50 kB\n");
   write_over(directory / "cmdline", process.command_line);
+  std::filesystem::create_directory(directory / "task");
 }
 
 void FakeProc::replace(const FakeProcess& process) const {
@@ -106,6 +107,10 @@ void FakeSys::write(std::string_view interface, std::uint64_t rx_bytes,
                     std::uint64_t tx_bytes) const {
   write_over(statistics(interface) / "rx_bytes", std::to_string(rx_bytes) + '\n');
   write_over(statistics(interface) / "tx_bytes", std::to_string(tx_bytes) + '\n');
+  for (const auto* const counter :
+       {"rx_packets", "tx_packets", "rx_errors", "tx_errors", "rx_dropped", "tx_dropped"}) {
+    write_over(statistics(interface) / counter, "0\n");
+  }
 }
 
 void FakeSys::remove(std::string_view interface) const {

@@ -40,6 +40,7 @@ Sample stopped_sample() {
   auto record = documented_record();
   record.id = "tz4a98xxat96iws9zmbrgj3a";
   return {.record = std::make_shared<const collector::VmRecord>(record),
+          .units = {.ticks_per_second = 100, .page_size = 4096},
           .disk = failure(ENOENT),
           .state_without_process = std::string_view{"stopped"}};
 }

@@ -2,8 +2,8 @@
 
 #include <cerrno>
 #include <chrono>
-#include <ctime>
 #include <cstdint>
+#include <ctime>
 #include <future>
 #include <string>
 #include <thread>
