@@ -139,6 +139,18 @@ TEST_P(LookUpTest, ShowsChangesImmediately) {
   }
 }
 
+/// The daemon counts its reads, so two reads of its own metrics differ.
+std::string without_own_metrics(const std::string& text) {
+  std::string rest;
+  std::istringstream lines{text};
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("hypeman_statsfs_")) {
+      rest += line + "\n";
+    }
+  }
+  return rest;
+}
+
 TEST_P(LookUpTest, ServesMetrics) {
   start();
   const auto response = get("/metrics");
@@ -146,7 +158,8 @@ TEST_P(LookUpTest, ServesMetrics) {
   EXPECT_EQ(response->status, 200);
   EXPECT_EQ(response->header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_EQ(response->header("cache-control"), "no-store");
-  EXPECT_EQ(response->body, read_file(tree().directory() / "metrics.prom"));
+  EXPECT_EQ(without_own_metrics(response->body),
+            without_own_metrics(read_file(tree().directory() / "metrics.prom")));
 }
 
 TEST_P(LookUpTest, HealthNeedsNoKey) {
@@ -238,8 +251,7 @@ TEST_P(AllStatsTest, AreTheBytesOfInstancesJson) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(PlainDirectory, AllStatsTest, ::testing::Values(plain_directory()),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(Trees, AllStatsTest, ::testing::ValuesIn(served_trees()), name_of);
 
 INSTANTIATE_TEST_SUITE_P(Trees, LookUpTest, ::testing::ValuesIn(served_trees()), name_of);
 

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <memory>
 #include <stdexcept>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -111,6 +112,21 @@ TEST_F(DemoTest, OneRoundShowsTheFilesChange) {
         R"("instance_name": "my-web-server")"}) {
     EXPECT_NE(demo().captured_out().find(shown), std::string::npos) << demo().captured_out();
   }
+}
+
+TEST_F(DemoTest, OneRoundShowsTheSummaryMove) {
+  start({"--once"});
+  expect_end({.code = 0, .signal = 0});
+  std::istringstream out{demo().captured_out()};
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(out, line);) {
+    if (line.starts_with("my-web-server running ")) {
+      lines.push_back(line);
+    }
+  }
+  ASSERT_EQ(lines.size(), 2U) << demo().captured_out();
+  EXPECT_NE(lines.front(), lines.back());
+  EXPECT_NE(lines.back().find("    180    210 "), std::string::npos) << lines.back();
 }
 
 TEST_F(DemoTest, ShowsTheSameOverHttp) {
