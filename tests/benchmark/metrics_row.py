@@ -47,5 +47,5 @@ def metrics_row(stage):
         if theirs:
             findings.append(Finding(
                 "metrics", f"metrics.prom of {count} VMs, beside prometheus-process-exporter",
-                median_and_p99(ours), median_and_p99(theirs), paired_ratio(theirs, ours), 30, at_least=True))
+                median_and_p99(ours), median_and_p99(theirs), paired_ratio(theirs, ours), 20, at_least=True))
     return findings

@@ -91,9 +91,10 @@ class Stage:
         return path
 
     def stand_ins(self, count):
-        """The PIDs of processes that are used instead of hypervisors."""
+        """The PIDs of processes that are used instead of hypervisors. Each has threads for two vCPUs."""
         while len(self._stand_ins) < count:
-            child = processes.start(self._stack, [self.build / "tests/support/stand_in"])
+            child = processes.start(self._stack, [self.build / "tests/support/stand_in", "--threads",
+                                                  "vcpu0", "vcpu1"])
             self._stand_ins.append(child.pid)
         return self._stand_ins[:count]
 
@@ -175,7 +176,7 @@ class Stage:
         return mountpoint / "proc/meminfo"
 
     def exporter(self):
-        """The URL of prometheus-process-exporter for the 1,000 processes."""
+        """The URL of prometheus-process-exporter for the 1,000 processes and their threads."""
         return self._once("exporter", self._start_exporter)
 
     def _start_exporter(self):
@@ -184,7 +185,7 @@ class Stage:
         port = free_port()
         processes.start(self._stack, [
             self._tools / "usr/bin/prometheus-process-exporter", "-config.path", names,
-            "-web.listen-address", f"127.0.0.1:{port}", "-threads=false", "-gather-smaps=false"])
+            "-web.listen-address", f"127.0.0.1:{port}", "-threads=true", "-gather-smaps=false"])
         url = f"http://127.0.0.1:{port}/metrics"
         processes.until(lambda: http_get(url), "prometheus-process-exporter")
         return url

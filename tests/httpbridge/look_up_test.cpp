@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
+#include <string>
 
 #include <fmt/format.h>
 
