@@ -104,7 +104,14 @@ FixedSizes fixed_sizes() {
 }  // namespace
 
 Sources prometheus_sources() {
-  return sources_of_those(is_exported);
+  Sources all;
+  for (const auto& statistic : statistics()) {
+    if (is_exported(statistic)) {
+      const auto& metric = statistic.metric;
+      all = all | (metric.read != nullptr ? metric.sources : statistic.sources);
+    }
+  }
+  return all;
 }
 
 std::size_t prometheus_text_size(std::span<const FoundInstance> instances) {

@@ -157,7 +157,8 @@ constexpr std::array table{
                    .read = [](const Sample& s) -> Result<Value> {
                      return s.stat.map(
                          [&](const auto& /*known*/) { return Value{std::uint64_t{s.running}}; });
-                   }},
+                   },
+                   .sources = Source::proc_stat},
         .read = [](const Sample& s) -> Result<Value> {
           if (!s.running) {
             return s.state_without_process.map([](std::string_view word) { return Value{word}; });

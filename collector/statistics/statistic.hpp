@@ -22,8 +22,9 @@ struct Metric {
   std::string_view type;  ///< "counter" or "gauge"
   std::string_view help;
   bool also_while_stopped = false;  ///< whether VMs that do not run have it too
-  /// The value, if it is not the value of the statistic.
+  /// The value, if it is not the value of the statistic, and the sources that it needs.
   Result<Value> (*read)(const Sample& sample) = nullptr;
+  Sources sources = {};
 };
 
 /// One row of the table: everything that is known about a statistic. Files, listings, stats.json,

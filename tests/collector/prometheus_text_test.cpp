@@ -158,6 +158,12 @@ TEST(PrometheusText, StoppedVmsHaveOnlyTheirStateAndTheirDisk) {
   EXPECT_TRUE(has_line(prometheus_text({whole_sample()}), "hypeman_vm_running" + labels + "1"));
 }
 
+TEST(PrometheusText, NeedsNoSnapshotToShowThatAVmRuns) {
+  const auto sources = collector::prometheus_sources();
+  EXPECT_TRUE(sources.has(collector::Source::proc_stat));
+  EXPECT_FALSE(sources.has(collector::Source::snapshot));
+}
+
 TEST(PrometheusText, AStateThatIsNotKnownIsLeftOut) {
   auto hangs = whole_sample();
   hangs.stat = failure(ETIMEDOUT);

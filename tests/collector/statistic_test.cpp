@@ -151,6 +151,7 @@ TEST(Statistics, NeedOnlyTheirOwnKernelFiles) {
   };
   EXPECT_EQ(sources_of("cpu_guest_seconds"), Source::proc_stat);
   EXPECT_EQ(sources_of("disk_size_bytes"), Source::disk);
+  EXPECT_EQ(sources_of("state"), Source::proc_stat | Source::snapshot);
   EXPECT_EQ(sources_of("memory_swap_bytes"), Source::proc_stat | Source::proc_status);
   EXPECT_FALSE(sources_of("instance_name").any());
   EXPECT_EQ(sources_of("cpu_seconds"), Source::proc_stat);
