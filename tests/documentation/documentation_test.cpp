@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
@@ -8,15 +10,20 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "collector/statistics/prometheus_text.hpp"
 #include "collector/statistics/statistic.hpp"
+#include "fs/tree/host_file.hpp"
+#include "fs/tree/own_metrics.hpp"
 #include "tests/support/paths.hpp"
 
 namespace hypeman::tests {
 namespace {
 
+using collector::Presence;
 using collector::Statistic;
 using collector::statistics;
 
@@ -36,6 +43,15 @@ std::string without(std::string text, std::string_view mark) {
   return text;
 }
 
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream{text};
+  for (std::string line; std::getline(stream, line);) {
+    lines.push_back(line);
+  }
+  return lines;
+}
+
 /// A row of a Markdown table. An empty cell is a single blank.
 std::string row(std::initializer_list<std::string_view> cells) {
   std::string text = "|";
@@ -45,29 +61,71 @@ std::string row(std::initializer_list<std::string_view> cells) {
   return text + "\n";
 }
 
-/// The entry of a statistic in hypeman-stats(5).
+/// How the entry of a file in hypeman-stats(5) begins.
+std::string manual_item(std::string_view path) {
+  return ".It Pa " + std::string{path} + "\n";
+}
+
+/// How the entry of a statistic in hypeman-stats(5) begins.
 std::string manual_entry(const Statistic& statistic) {
-  std::string text = ".It Pa " + std::string{statistic.name} + "\n";
+  auto text = manual_item(statistic.path());
   if (!statistic.unit.empty()) {
     text += "Unit: " + std::string{statistic.unit} + ".\n";
   }
-  return text + "Source: " + std::string{statistic.source_text} + ".\n";
+  text += "Source: " + std::string{statistic.source_text} + ".\n";
+  return text + (statistic.presence == Presence::while_running ? "Exists: while the VM runs" : "");
 }
 
 TEST(Documentation, ReadmeHasARowForEachStatistic) {
   const auto readme = without(document("README.md"), "`");
   for (const auto& statistic : statistics()) {
-    const auto wanted = row({statistic.name, statistic.unit, statistic.source_text});
+    const auto wanted = row({statistic.path(), statistic.unit, statistic.source_text});
     EXPECT_NE(readme.find("\n" + wanted), std::string::npos) << "README.md lacks: " << wanted;
   }
 }
 
-TEST(Documentation, TreeInTheReadmeHasEachStatistic) {
+/// The paths of the files in the tree of the README, below the mountpoint.
+std::multiset<std::string> drawn_files() {
   const auto readme = document("README.md");
-  for (const auto& statistic : statistics()) {
-    const auto entry = "── " + std::string{statistic.name} + "\n";
-    EXPECT_NE(readme.find(entry), std::string::npos) << statistic.name;
+  auto tree = readme.substr(readme.find("\n/run/hypeman/stats/\n") + 1);
+  tree = tree.substr(0, tree.find("```"));
+  static const std::regex entry{"^((?:│   |    )*)(?:├── |└── )(.*)$"};
+  static const std::regex between_names{"  +"};
+  std::multiset<std::string> files;
+  std::vector<std::string> directories;
+  for (const auto& line : lines_of(tree)) {
+    std::smatch match;
+    if (!std::regex_match(line, match, entry)) {
+      continue;
+    }
+    directories.resize(without(match.str(1), "│").size() / 3);  // "│" stands for a fourth blank
+    const auto names = match.str(2).substr(0, match.str(2).find(" #"));
+    for (std::sregex_token_iterator name{names.begin(), names.end(), between_names, -1}, end;
+         name != end; ++name) {
+      std::string path;
+      for (const auto& directory : directories) {
+        path += directory;
+      }
+      if (name->str().ends_with("/")) {
+        directories.push_back(*name);
+      } else if (name->length() > 0) {
+        files.insert(path + name->str());
+      }
+    }
   }
+  return files;
+}
+
+TEST(Documentation, TreeInTheReadmeHasExactlyTheFilesThatExist) {
+  std::multiset<std::string> files{"by-name/<instance name> -> ../<instance id>",
+                                   "<instance id>/stats.json"};
+  for (const auto& statistic : statistics()) {
+    files.insert("<instance id>/" + statistic.path());
+  }
+  for (const auto& file : fs::host_files()) {
+    files.insert(std::string{file.name});
+  }
+  EXPECT_EQ(drawn_files(), files);
 }
 
 TEST(Documentation, ManualHasAnEntryForEachStatistic) {
@@ -76,6 +134,13 @@ TEST(Documentation, ManualHasAnEntryForEachStatistic) {
   for (const auto& statistic : statistics()) {
     const auto wanted = manual_entry(statistic);
     EXPECT_NE(manual.find(wanted), std::string::npos) << "hypeman-stats.5 lacks: " << wanted;
+  }
+}
+
+TEST(Documentation, ManualHasAnEntryForEachFileOfTheHost) {
+  const auto manual = document("docs/hypeman-stats.5");
+  for (const auto& file : fs::host_files()) {
+    EXPECT_NE(manual.find(manual_item(file.name)), std::string::npos) << file.name;
   }
 }
 
@@ -98,11 +163,10 @@ TEST(Documentation, DevelopmentListsEachSourceDirectory) {
   const auto text = document("docs/development.md");
   auto map = text.substr(text.find("## Directories"));
   map = map.substr(0, map.find("docs/ systemd/"));
-  std::istringstream lines{map};
   std::set<std::string> drawn;
   std::string top;
   static const std::regex room{R"(^( *)(\w+)/ .*)"};
-  for (std::string line; std::getline(lines, line);) {
+  for (const auto& line : lines_of(map)) {
     if (std::smatch match; std::regex_match(line, match, room)) {
       const bool is_top = match.length(1) == 0;
       top = is_top ? match.str(2) : top;
@@ -112,13 +176,37 @@ TEST(Documentation, DevelopmentListsEachSourceDirectory) {
   EXPECT_EQ(drawn, rooms());
 }
 
-TEST(Documentation, PrometheusPageHasARowForEachMetric) {
+/// A metrics.prom without VMs: it has all families, and the series that are not of a VM.
+std::string empty_metrics() {
+  return fs::OwnMetrics{"classic"}.text() + collector::prometheus_text({}, 0);
+}
+
+TEST(Documentation, PrometheusPageHasARowForEachFamily) {
   const auto page = without(document("docs/prometheus.md"), "`");
+  const auto metrics = empty_metrics();
+  static const std::regex family{"# HELP (\\w+) (.*)\n# TYPE (\\w+) (\\w+)\n"};
+  std::set<std::string> names;
+  for (std::sregex_iterator match{metrics.begin(), metrics.end(), family}, end; match != end;
+       ++match) {
+    ASSERT_EQ(match->str(1), match->str(3));
+    names.insert(match->str(1));
+    const auto wanted = row({match->str(1), match->str(4), match->str(2)});
+    EXPECT_NE(page.find("\n" + wanted), std::string::npos) << "prometheus.md lacks: " << wanted;
+  }
   for (const auto& statistic : statistics()) {
-    if (const auto& metric = statistic.metric; !metric.name.empty()) {
-      const auto wanted = row({metric.name, metric.type, metric.help});
-      EXPECT_NE(page.find("\n" + wanted), std::string::npos) << "prometheus.md lacks: " << wanted;
-    }
+    EXPECT_TRUE(statistic.metric.name.empty() || names.contains(std::string{statistic.metric.name}))
+        << statistic.metric.name;
+  }
+}
+
+TEST(Documentation, PrometheusPageNamesEachKindOfError) {
+  const auto page = document("docs/prometheus.md");
+  const auto metrics = empty_metrics();
+  static const std::regex error{R"re(error="(\w+)")re"};
+  const auto begin = std::sregex_iterator{metrics.begin(), metrics.end(), error};
+  EXPECT_NE(begin, std::sregex_iterator{});
+  for (auto match = begin; match != std::sregex_iterator{}; ++match) {
+    EXPECT_NE(page.find("`" + match->str(1) + "`"), std::string::npos) << match->str(1);
   }
 }
 
