@@ -1,7 +1,7 @@
-#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
@@ -27,12 +27,12 @@ namespace {
 const std::string id = own_instance_id('q');
 const std::string other_id = own_instance_id('t');
 
-/// The lines of an exposition that are samples of the metrics of hypeman-statsfs.
-std::set<std::string> series(const std::string& exposition) {
+/// The lines of an exposition that are samples of the metrics whose names begin with `prefix`.
+std::set<std::string> series(const std::string& exposition, std::string_view prefix) {
   std::set<std::string> lines;
   std::istringstream stream{exposition};
   for (std::string line; std::getline(stream, line);) {
-    if (line.starts_with("hypeman_")) {
+    if (line.starts_with(prefix)) {
       lines.insert(line);
     }
   }
@@ -82,17 +82,17 @@ class MetricsFile : public EndToEndTest {
       }
       return names;
     };
-    EXPECT_EQ(names_of(series(served)), names_of(series(metrics(mount))));
+    EXPECT_EQ(names_of(series(served, "hypeman_")), names_of(series(metrics(mount), "hypeman_")));
   }
 
   DataDirectory data;
-  ChildProcess process = start_stand_in(data.socket(id));
+  ChildProcess process = start_vm_stand_in(data.socket(id));
 };
 
 TEST_F(MetricsFile, IsValidWithoutInstances) {
   const StatsMount mount{data.path()};
   expect_valid(mount);
-  EXPECT_EQ(series(metrics(mount)),
+  EXPECT_EQ(series(metrics(mount), "hypeman_vm_"),
             (std::set<std::string>{"hypeman_vm_metrics_instances_observed 0"}));
 }
 
@@ -104,39 +104,105 @@ std::ptrdiff_t occurrences(std::string_view text, std::string_view part) {
   return count;
 }
 
+/// A family of a VM, and the file with the same value.
+struct Family {
+  std::string_view name;
+  std::string_view file;
+};
+
+constexpr std::array families{
+    Family{"allocated_memory_bytes", "allocated_memory_bytes"},
+    Family{"allocated_vcpus", "allocated_vcpus"},
+    Family{"cpu_guest_seconds_total", "cpu_guest_seconds"},
+    Family{"cpu_seconds_total", "cpu_seconds"},
+    Family{"cpu_wait_seconds_total", "cpu_wait_seconds"},
+    Family{"disk_allocated_bytes", "disk_allocated_bytes"},
+    Family{"disk_size_bytes", "disk_size_bytes"},
+    Family{"memory_major_faults_total", "memory_major_faults"},
+    Family{"memory_rss_anon_bytes", "memory_rss_anon_bytes"},
+    Family{"memory_rss_bytes", "memory_rss_bytes"},
+    Family{"memory_rss_file_bytes", "memory_rss_file_bytes"},
+    Family{"memory_rss_shmem_bytes", "memory_rss_shmem_bytes"},
+    Family{"memory_swap_bytes", "memory_swap_bytes"},
+    Family{"memory_vms_bytes", "memory_vms_bytes"},
+    Family{"network_rx_bytes_total", "network_rx_bytes"},
+    Family{"network_rx_dropped_total", "network_rx_dropped"},
+    Family{"network_rx_errors_total", "network_rx_errors"},
+    Family{"network_rx_packets_total", "network_rx_packets"},
+    Family{"network_tx_bytes_total", "network_tx_bytes"},
+    Family{"network_tx_dropped_total", "network_tx_dropped"},
+    Family{"network_tx_errors_total", "network_tx_errors"},
+    Family{"network_tx_packets_total", "network_tx_packets"},
+    Family{"start_time_seconds", "start_time_seconds"},
+};
+
+constexpr std::array families_of_vcpu{
+    Family{"vcpu_seconds_total", "cpu_seconds"},
+    Family{"vcpu_wait_seconds_total", "wait_seconds"},
+};
+
 TEST_F(MetricsFile, HasEachDocumentedSeriesOfARunningInstance) {
   Tap tap{tap_of(id)};
   write_running(id, "web", /*network=*/true);
+  write_disk(data, id);
   tap.write_frame(experimental_frame(100));
   tap.transmit_from_host(experimental_frame(70));
   const StatsMount mount{data.path()};
   expect_valid(mount);
 
-  const auto labels = R"({instance_id=")" + std::string{id} + R"(",instance_name="web"} )";
-  const auto line = [&](const std::string& family, const std::string& field) {
-    return "hypeman_vm_" + family + labels + mount.value(id, field);
-  };
-  EXPECT_EQ(series(metrics(mount)), (std::set<std::string>{
-                                        line("cpu_seconds_total", "cpu_seconds"),
-                                        line("allocated_vcpus", "allocated_vcpus"),
-                                        line("memory_rss_bytes", "memory_rss_bytes"),
-                                        line("memory_vms_bytes", "memory_vms_bytes"),
-                                        line("allocated_memory_bytes", "allocated_memory_bytes"),
-                                        line("network_rx_bytes_total", "network_rx_bytes"),
-                                        line("network_tx_bytes_total", "network_tx_bytes"),
-                                        line("start_time_seconds", "start_time_seconds"),
-                                        "hypeman_vm_metrics_instances_observed 1",
-                                    }));
+  const auto labels = R"({instance_id=")" + std::string{id} + R"(",instance_name="web")";
+  std::set<std::string> expected{"hypeman_vm_metrics_instances_observed 1",
+                                 "hypeman_vm_running" + labels + "} 1"};
+  for (const auto& [name, file] : families) {
+    expected.insert("hypeman_vm_" + std::string{name} + labels + "} " + mount.value(id, file));
+  }
+  for (const std::string vcpu : {"0", "1"}) {
+    for (const auto& [name, file] : families_of_vcpu) {
+      expected.insert("hypeman_vm_" + std::string{name} + labels + ",vcpu=\"" + vcpu + "\"} " +
+                      mount.value(id, "vcpus/" + vcpu + "/" + std::string{file}));
+    }
+  }
+  EXPECT_EQ(series(metrics(mount), "hypeman_vm_"), expected);
   EXPECT_EQ(mount.value(id, "network_rx_bytes"), "70");
 }
 
-TEST_F(MetricsFile, StoppedInstancesDoNotAppear) {
+TEST_F(MetricsFile, AStoppedInstanceHasOnlyItsStateAndItsDisk) {
   write_running(id, "web");
   data.write({.id = other_id, .name = "stopped"});
+  write_disk(data, other_id);
   const StatsMount mount{data.path()};
-  const auto text = metrics(mount);
-  EXPECT_EQ(text.find("stopped"), std::string::npos);
-  EXPECT_NE(text.find("hypeman_vm_metrics_instances_observed 1\n"), std::string::npos);
+  std::set<std::string> of_stopped;
+  for (const auto& line : series(metrics(mount), "hypeman_vm_")) {
+    if (line.find(R"(instance_name="stopped")") != std::string::npos) {
+      of_stopped.insert(line);
+    }
+  }
+  const auto labels = R"({instance_id=")" + other_id + R"(",instance_name="stopped"} )";
+  EXPECT_EQ(of_stopped,
+            (std::set<std::string>{
+                "hypeman_vm_running" + labels + "0",
+                "hypeman_vm_disk_size_bytes" + labels + mount.value(other_id, "disk_size_bytes"),
+                "hypeman_vm_disk_allocated_bytes" + labels +
+                    mount.value(other_id, "disk_allocated_bytes"),
+            }));
+  EXPECT_NE(metrics(mount).find("hypeman_vm_metrics_instances_observed 1\n"), std::string::npos);
+}
+
+TEST_F(MetricsFile, DescribesTheDaemon) {
+  write_running(id, "web", /*network=*/true);
+  const StatsMount mount{data.path()};
+  const auto before = series(metrics(mount), "hypeman_statsfs_");
+  EXPECT_TRUE(before.contains(R"(hypeman_statsfs_errors_total{error="no_such_device"} 0)"));
+  EXPECT_TRUE(before.contains(R"(hypeman_statsfs_transport_info{transport="classic"} 1)"));
+  auto version = run({std::string{paths::statsfs}, "--version"}).out;
+  version = version.substr(version.rfind(' ') + 1);
+  version.pop_back();
+  EXPECT_TRUE(before.contains("hypeman_statsfs_build_info{version=\"" + version + "\"} 1"))
+      << version;
+
+  EXPECT_EQ(mount.read(id, "network_rx_bytes").error, ENODEV);
+  const auto after = series(metrics(mount), "hypeman_statsfs_");
+  EXPECT_TRUE(after.contains(R"(hypeman_statsfs_errors_total{error="no_such_device"} 1)"));
 }
 
 TEST_F(MetricsFile, NumbersThatCannotBeReadAreLeftOut) {
@@ -167,9 +233,9 @@ TEST_F(MetricsFile, ShowsAThousandInstances) {
   const StatsMount mount{data.path()};
   expect_valid(mount);
   const auto text = metrics(mount);
-  // All families but one have a series for each instance.
-  const auto families = static_cast<std::size_t>(occurrences(text, "# TYPE "));
-  EXPECT_EQ(series(text).size(), (families - 1) * 1000 + 1);
+  // One disk for all of them would not be true, so they have none.
+  constexpr auto of_each = families.size() - 2 + 1 + 2 * families_of_vcpu.size();
+  EXPECT_EQ(series(text, "hypeman_vm_").size(), of_each * 1000 + 1);
   EXPECT_NE(text.find("hypeman_vm_metrics_instances_observed 1000\n"), std::string::npos);
   EXPECT_EQ(run({"stat", "-c", "%s", mount / "metrics.prom"}).out,
             std::to_string(text.size()) + "\n");
@@ -191,26 +257,31 @@ TEST_F(MetricsFile, NodeExporterServesItThroughALinkInAnotherDirectory) {
 
 TEST(PrometheusDashboard, EveryQuerySelectsTheJob) {
   // Hypeman exports the same series. Without the job, a sum counts each VM twice.
-  std::ifstream file{std::filesystem::path{paths::source_root} /
-                     "docs/prometheus/hypeman-vms.grafana.json"};
-  const auto dashboard = nlohmann::json::parse(file);
-  std::vector<std::string> queries;
-  for (const auto& panel : dashboard["panels"]) {
-    for (const auto& target : panel["targets"]) {
-      queries.push_back(target["expr"]);
-    }
-  }
-  for (const auto& variable : dashboard["templating"]["list"]) {
+  auto queries = dashboard_queries();
+  for (const auto& variable : dashboard()["templating"]["list"]) {
     if (variable["name"] == "job") {
       EXPECT_FALSE(variable["multi"]);
       EXPECT_FALSE(variable["includeAll"]);
     } else if (variable["type"] == "query") {
-      queries.push_back(variable["query"]["query"]);
+      queries.push_back({variable["name"], variable["query"]["query"]});
     }
   }
-  EXPECT_GE(queries.size(), 14U);
-  for (const auto& query : queries) {
-    EXPECT_EQ(occurrences(query, "hypeman_vm_"), occurrences(query, "{job=\"$job\"")) << query;
+  EXPECT_GE(queries.size(), 30U);
+  for (const auto& [title, query] : queries) {
+    EXPECT_EQ(occurrences(query, "hypeman_"), occurrences(query, "{job=\"$job\"")) << query;
+  }
+}
+
+TEST(PrometheusDashboard, ShowsEachFamily) {
+  std::string all;
+  for (const auto& [title, query] : dashboard_queries()) {
+    all += query + "\n";
+  }
+  for (const auto& [name, file] : families) {
+    EXPECT_NE(all.find("hypeman_vm_" + std::string{name} + "{"), std::string::npos) << name;
+  }
+  for (const auto& [name, file] : families_of_vcpu) {
+    EXPECT_NE(all.find("hypeman_vm_" + std::string{name} + "{"), std::string::npos) << name;
   }
 }
 

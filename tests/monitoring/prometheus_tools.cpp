@@ -7,10 +7,13 @@
 
 #include <array>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 
 #include "base/unique_fd.hpp"
 #include "tests/support/errors.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/paths.hpp"
 
 namespace hypeman::tests {
@@ -60,6 +63,48 @@ std::string http_get(const std::string& url, const std::vector<std::string>& cur
   command.push_back(url);
   const auto result = run(command);
   return result.status.success() ? result.out : "";
+}
+
+nlohmann::json dashboard() {
+  std::ifstream file{std::filesystem::path{paths::source_root} /
+                     "docs/prometheus/hypeman-vms.grafana.json"};
+  return nlohmann::json::parse(file);
+}
+
+std::vector<DashboardQuery> dashboard_queries() {
+  std::vector<DashboardQuery> queries;
+  const auto all = dashboard();
+  for (const auto& panel : all["panels"]) {
+    for (const auto& target : panel.value("targets", nlohmann::json::array())) {
+      queries.push_back({panel["title"], target["expr"]});
+    }
+  }
+  return queries;
+}
+
+ChildProcess start_vm_stand_in(const std::string& socket_path) {
+  auto process = ChildProcess::spawn(
+      {std::string{paths::stand_in}, "--threads", "vcpu0", "vcpu1", "--api-socket", socket_path});
+  const auto tasks = "/proc/" + std::to_string(process.pid()) + "/task";
+  const auto has_vcpus = [&] {
+    int vcpus = 0;
+    for (const auto& task : std::filesystem::directory_iterator{tasks}) {
+      std::ifstream file{task.path() / "comm"};
+      vcpus += std::string{std::istreambuf_iterator<char>{file}, {}}.starts_with("vcpu") ? 1 : 0;
+    }
+    return vcpus == 2;
+  };
+  if (!eventually(has_vcpus)) {
+    throw std::runtime_error{tasks + ": no threads of vCPUs"};
+  }
+  return process;
+}
+
+void write_disk(const DataDirectory& data, std::string_view id) {
+  constexpr std::uintmax_t size = 1 << 20;
+  const auto path = data.instance(id) / "overlay.raw";
+  std::ofstream{path} << std::string(size / 2, 'x');
+  std::filesystem::resize_file(path, size);
 }
 
 }  // namespace hypeman::tests
