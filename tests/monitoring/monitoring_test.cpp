@@ -157,9 +157,12 @@ TEST_F(MetricsFile, HasEachDocumentedSeriesOfARunningInstance) {
     expected.insert("hypeman_vm_" + std::string{name} + labels + "} " + mount.value(id, file));
   }
   for (const std::string vcpu : {"0", "1"}) {
+    auto vcpu_labels = labels;
+    vcpu_labels.append(",vcpu=\"").append(vcpu).append("\"} ");
+    const auto directory = std::filesystem::path{"vcpus"} / vcpu;
     for (const auto& [name, file] : families_of_vcpu) {
-      expected.insert("hypeman_vm_" + std::string{name} + labels + ",vcpu=\"" + vcpu + "\"} " +
-                      mount.value(id, "vcpus/" + vcpu + "/" + std::string{file}));
+      expected.insert("hypeman_vm_" + std::string{name} + vcpu_labels +
+                      mount.value(id, (directory / file).string()));
     }
   }
   EXPECT_EQ(series(metrics(mount), "hypeman_vm_"), expected);
