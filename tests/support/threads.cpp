@@ -104,7 +104,7 @@ ThreadTimes ThreadedStandIn::times(std::string_view name) const {
   return thread_times(pid(), tid(name));
 }
 
-void ThreadedStandIn::toggle_busy(std::string_view name) {
+void ThreadedStandIn::toggle_busy(std::string_view name) const {
   send(pid(), tid(name), SIGUSR1);
 }
 

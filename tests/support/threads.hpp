@@ -44,7 +44,7 @@ class ThreadedStandIn {
   [[nodiscard]] ThreadTimes times(std::string_view name) const;
 
   /// The thread uses CPU time, until the next call.
-  void toggle_busy(std::string_view name);
+  void toggle_busy(std::string_view name) const;
   /// Waits until an idle thread has stopped to use CPU time.
   void await_idle(std::string_view name) const;
   void end(std::string_view name) const;
