@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/data_directory.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/instance_id.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
@@ -79,6 +80,15 @@ TEST_F(State, ProcessThatHasDiedIsNotRunningWhateverTheRecordSays) {
   EXPECT_EQ(state(mount), "standby");
 }
 
+TEST_F(State, ProcessThatHasEndedButIsNotReapedIsNotRunning) {
+  write_phase("running");
+  const StatsMount mount{data.path()};
+  EXPECT_EQ(state(mount), "running");
+  process.send_signal(SIGKILL);
+  EXPECT_TRUE(eventually([&] { return mount.value(id, "state") == "stopped"; }));
+  EXPECT_TRUE(std::filesystem::exists("/proc/" + std::to_string(process.pid())));
+}
+
 TEST_F(State, PhaseIsShownWhileTheProcessLives) {
   data.write(running());
   const StatsMount mount{data.path()};
@@ -105,9 +115,8 @@ TEST_F(State, PhasesOfAnotherTypeAreRunning) {
   data.write(running());
   const StatsMount mount{data.path()};
   for (const auto* const phases :
-       {"null", "7", "[]", "\"paused\"", "{\"current\": 7}", "{\"current\": null}",
-        "{\"current\": {\"current\": \"paused\"}}",
-        "{\"cumulative\": {\"current\": \"paused\"}}"}) {
+       {"null", "7", "[]", R"("paused")", R"({"current": 7})", R"({"current": null})",
+        R"({"current": {"current": "paused"}})", R"({"cumulative": {"current": "paused"}})"}) {
     auto json = nlohmann::json::parse(metadata_json(running()));
     json["phases"] = nlohmann::json::parse(phases);
     data.write_text(id, json.dump(2));

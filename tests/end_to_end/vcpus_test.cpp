@@ -1,10 +1,14 @@
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -15,6 +19,7 @@
 #include "tests/support/instance_id.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
+#include "tests/support/system_call_trace.hpp"
 #include "tests/support/threads.hpp"
 
 namespace hypeman::tests {
@@ -199,6 +204,24 @@ TEST_F(Vcpus, ThreadThatAppearsLaterIsFound) {
   vm.start_next();
   EXPECT_TRUE(eventually([&] { return listed(mount) == Names{"0", "1", "2"}; }));
   EXPECT_EQ(shown(mount, 2), vm.times("vcpu2"));
+}
+
+TEST_F(Vcpus, MissingThreadsAreLookedForAtMostOncePerSecond) {
+  const ThreadedStandIn vm{data.socket(id), {"vcpu0"}};
+  write_record(vm.pid(), 2);
+  const StatsMount mount{data.path()};
+  const auto start = std::chrono::steady_clock::now();
+  SystemCallTrace trace{mount.worker_pid(), "getdents64"};
+  for (int read = 0; read < 200; ++read) {
+    ASSERT_EQ(mount.read(id, "vcpus/0/cpu_seconds").error, 0);
+  }
+  const auto& calls = trace.lines();
+  const auto seconds =
+      std::chrono::ceil<std::chrono::seconds>(std::chrono::steady_clock::now() - start);
+  const auto of_threads = std::ranges::count_if(
+      calls, [](const std::string& line) { return line.find("/task>") != std::string::npos; });
+  EXPECT_GT(of_threads, 0);
+  EXPECT_LE(of_threads, 2 * (seconds.count() + 1)) << "two calls list a directory";
 }
 
 TEST_F(Vcpus, RecordTellsHowManyThereAre) {

@@ -82,7 +82,8 @@ class WholeHost : public EndToEndTest {
       if (name == "vcpus") {
         for (const auto& vcpu : list(mount / id / "vcpus")) {
           for (const auto& file : list(mount / id / "vcpus" / vcpu)) {
-            all["vcpus"][vcpu][file] = number("vcpus/" + vcpu + "/" + file);
+            all["vcpus"][vcpu][file] =
+                number(std::string{"vcpus/"}.append(vcpu).append("/").append(file));
           }
         }
       } else if (name == "instance_id" || name == "instance_name" || name == "state") {
@@ -155,6 +156,7 @@ TEST_F(WholeHost, SummaryShowsALineForEachVmAndTheRunningOnesFirst) {
   const auto lines = lines_of(read_file(mount / "summary").text);
   ASSERT_EQ(lines.size(), 7);
   std::vector<std::string> first_words;
+  first_words.reserve(lines.size());
   for (const auto& line : lines) {
     first_words.push_back(line.substr(0, line.find(' ')));
   }
@@ -217,11 +219,14 @@ TEST_F(WholeHost, SummaryShowsNumbersForPeopleAndTheirTotals) {
   EXPECT_NE(cells["a-stopped-vm"]["DISK"], "-");
 }
 
-TEST_F(WholeHost, SummaryShowsNoControlCharacters) {
-  data.write({.id = numbered_id(5), .name = "a\x1b[2Jb\nc\td\x7f\u009b\u202e e"});
+TEST_F(WholeHost, SummaryShowsNoControlCharactersOfANameAndJsonKeepsThem) {
+  const std::string name = "a\x1b[2Jb\nc\td\x7f\u009b\xe2\x80\xae \"e\\";
+  data.write({.id = numbered_id(5), .name = name});
   data.write({.id = numbered_id(6), .name = std::string(255, 'n')});
   data.write({.id = numbered_id(7), .name = ""});
   const StatsMount mount{data.path()};
+  const auto instances = json::parse(read_file(mount / "instances.json").text).at("instances");
+  EXPECT_EQ(instances.at(numbered_id(5)).at("instance_name"), name);
   const auto text = read_file(mount / "summary").text;
   for (const auto character : text) {
     EXPECT_TRUE(character == '\n' || (character >= ' ' && character <= '~')) << int{character};
