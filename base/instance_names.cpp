@@ -10,6 +10,9 @@ constexpr std::size_t min_id_length = 2;
 constexpr std::size_t max_id_length = 32;
 constexpr std::size_t max_name_length = 63;
 
+/// The root of the tree has a file of this name. The names of its other files are no IDs.
+constexpr std::string_view name_in_the_root = "summary";
+
 // Not std::islower() and the like: the grammar does not depend on the locale.
 bool is_letter(char c) {
   return c >= 'a' && c <= 'z';
@@ -21,7 +24,7 @@ bool is_alphanumeric(char c) {
 }  // namespace
 
 bool is_instance_id(std::string_view text) {
-  return text.size() >= min_id_length && is_instance_id_prefix(text);
+  return text.size() >= min_id_length && is_instance_id_prefix(text) && text != name_in_the_root;
 }
 
 bool is_instance_id_prefix(std::string_view text) {

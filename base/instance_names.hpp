@@ -6,7 +6,7 @@
 /// match it.
 namespace hypeman {
 
-/// A CUID2: `[a-z][a-z0-9]*`, 2 to 32 characters.
+/// A CUID2: `[a-z][a-z0-9]*`, 2 to 32 characters. Not the name of a file in the root of the tree.
 [[nodiscard]] bool is_instance_id(std::string_view text);
 
 /// The beginning of an instance ID, at least one character.

@@ -69,7 +69,7 @@ TEST_F(Freshness, NextReaderFindsANewInstance) {
 TEST_F(Freshness, NextReaderDoesNotFindARemovedInstance) {
   data.write({.id = id});
   const StatsMount mount{data.path()};
-  ASSERT_EQ(list(mount / id).size(), 11U);
+  ASSERT_EQ(list(mount / id).size(), 12U);
   ASSERT_EQ(mount.read(id, "stats.json").error, 0);
   const auto held = open_file(mount / id / "stats.json");
   const UniqueFd directory{::open((mount / id).c_str(), O_RDONLY | O_DIRECTORY)};
@@ -386,9 +386,9 @@ TEST_F(Freshness, OpenDirectoryCanBeListedAgain) {
     }
     return entries;
   };
-  EXPECT_EQ(count(), 5);
+  EXPECT_EQ(count(), 7);
   data.write({.id = other_id});
-  EXPECT_EQ(count(), 6);
+  EXPECT_EQ(count(), 8);
 }
 
 TEST_F(Freshness, ThousandsOfInstancesAreListed) {

@@ -21,6 +21,7 @@
 #include "tests/support/stats_mount.hpp"
 #include "tests/support/system_call_trace.hpp"
 #include "tests/support/tap.hpp"
+#include "tests/support/threads.hpp"
 
 namespace hypeman::tests {
 namespace {
@@ -35,7 +36,8 @@ class Trace {
   /// How often each kernel file was read, by name.
   std::map<std::string, int> kernel_reads() {
     std::map<std::string, int> reads;
-    static const std::regex read_of_file{R"(pread64\(\d+<(/proc/\d+|/sys/.*/statistics)/(\w+)>)"};
+    static const std::regex read_of_file{
+        R"(pread64\(\d+<(/proc/\d+(?:/task/\d+)?|/sys/.*/statistics)/(\w+)>)"};
     for (const auto& line : trace_.lines()) {
       if (std::smatch match; std::regex_search(line, match, read_of_file)) {
         ++reads[match.str(2)];
@@ -67,10 +69,10 @@ class KernelReads : public EndToEndTest {
     }
     auto record = running_record(id, process.pid(), data.socket(id));
     record.network_enabled = true;
+    data.create_overlay(id, 1 << 20);
     data.write(record);
     mount.emplace(data.path());
-    ASSERT_EQ(mount->read(id, "network_rx_bytes").error, 0);
-    ASSERT_EQ(mount->read(id, "memory_rss_bytes").error, 0);
+    ASSERT_EQ(read_file(*mount / "instances.json").error, 0);
   }
 
   static void cat(const std::filesystem::path& path) {
@@ -82,7 +84,7 @@ class KernelReads : public EndToEndTest {
 
   DataDirectory data;
   Tap tap{tap_of(id)};
-  ChildProcess process = start_stand_in(data.socket(id));
+  ThreadedStandIn process{data.socket(id), {"vcpu0", "vcpu1"}};
   std::optional<StatsMount> mount;
 };
 
@@ -93,10 +95,27 @@ TEST_F(KernelReads, CatOfStatsJsonReadsEachFileOnce) {
             (Reads{{"stat", 1}, {"statm", 1}, {"rx_bytes", 1}, {"tx_bytes", 1}}));
 }
 
+TEST_F(KernelReads, CatOfInstancesJsonReadsEachFileOnce) {
+  Trace trace{mount->worker_pid()};
+  cat(*mount / "instances.json");
+  EXPECT_EQ(trace.kernel_reads(), (Reads{{"stat", 1},
+                                         {"statm", 1},
+                                         {"status", 1},
+                                         {"schedstat", 2},
+                                         {"rx_bytes", 1},
+                                         {"tx_bytes", 1},
+                                         {"rx_packets", 1},
+                                         {"tx_packets", 1},
+                                         {"rx_errors", 1},
+                                         {"tx_errors", 1},
+                                         {"rx_dropped", 1},
+                                         {"tx_dropped", 1}}));
+}
+
 TEST_F(KernelReads, LookUpReadsNoKernelFile) {
   Trace trace{mount->worker_pid()};
-  for (const auto& path :
-       {mount->path() / "metrics.prom", file("stats.json"), file("cpu_seconds")}) {
+  for (const auto& path : {mount->path() / "metrics.prom", file("stats.json"), file("cpu_seconds"),
+                           file("vcpus/1/cpu_seconds"), file("disk_size_bytes")}) {
     const UniqueFd found{::open(path.c_str(), O_PATH | O_CLOEXEC)};
     ASSERT_TRUE(found);
   }
@@ -109,6 +128,14 @@ TEST_F(KernelReads, ValueReadsOnlyItsOwnKernelFiles) {
       {"memory_vms_bytes", {"statm"}},
       {"network_rx_bytes", {"stat", "tx_bytes"}},
       {"instance_name", {}},
+      {"state", {"stat"}},
+      {"start_time_seconds", {"stat"}},
+      {"cpu_guest_seconds", {"stat"}},
+      {"cpu_wait_seconds", {"schedstat", "stat"}},
+      {"vcpus/1/cpu_seconds", {"schedstat", "stat"}},
+      {"memory_swap_bytes", {"stat", "status"}},
+      {"network_tx_dropped", {"rx_dropped", "stat"}},
+      {"disk_size_bytes", {}},
   };
   for (const auto& [name, files] : expected) {
     Trace trace{mount->worker_pid()};

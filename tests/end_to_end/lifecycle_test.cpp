@@ -551,11 +551,12 @@ TEST_F(Lifecycle, ClosesTheDescriptorsOfRemovedInstances) {
       data.write(running_record(name, processes.back().pid(), data.socket(name)));
       ASSERT_NE(read_file(mountpoint.path() / name / "memory_rss_bytes").text, "0\n");
     }
-    EXPECT_EQ(descriptors(), before + 20);
+    EXPECT_EQ(descriptors(), before + 30);  // /proc/<pid>, and its files stat and statm
     for (int index = 0; index < 10; ++index) {
       data.remove("instance" + std::to_string(index));
     }
-    EXPECT_EQ(list(mountpoint.path()), (std::vector<std::string>{"by-name", "metrics.prom"}));
+    EXPECT_EQ(list(mountpoint.path()),
+              (std::vector<std::string>{"by-name", "instances.json", "metrics.prom", "summary"}));
     EXPECT_EQ(descriptors(), before);
   }
   daemon.send_signal(SIGTERM);

@@ -18,6 +18,7 @@
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
 #include "tests/support/tap.hpp"
+#include "tests/support/threads.hpp"
 
 namespace hypeman::tests {
 namespace {
@@ -35,8 +36,9 @@ class Readers : public EndToEndTest {
     }
     auto record = running_record(id, process.pid(), data.socket(id));
     record.network_enabled = true;
+    data.create_overlay(id, 1 << 20);
     data.write(record);
-    tap.write_frame(experimental_frame(1000));
+    tap.write_frame(unanswered_arp_frame(1000));
     mount = std::make_unique<StatsMount>(data.path());
     std::filesystem::permissions(scratch.path(), std::filesystem::perms::all);
     json = mount->read(id, "stats.json").text;
@@ -75,7 +77,7 @@ class Readers : public EndToEndTest {
   DataDirectory data;
   TemporaryDirectory scratch;
   Tap tap{tap_of(id)};
-  ChildProcess process = start_stand_in(data.socket(id));
+  ThreadedStandIn process{data.socket(id), {"vcpu0", "vcpu1"}};
   std::unique_ptr<StatsMount> mount;
   std::string json;
 };
@@ -136,8 +138,39 @@ TEST_F(Readers, GrepRecursive) {
                 std::string{id} + "/instance_name\n" + id + "/stats.json\n");
 }
 TEST_F(Readers, Find) {
-  expect_output("find . -type f | wc -l", "13\n");
+  expect_output("find . -type f | wc -l", "35\n");
   expect_output("find . -type l", "./by-name/my-web-server\n");
+}
+TEST_F(Readers, ReadersOfWholeTreesFindTheVcpus) {
+  expect_output("find $ID/vcpus | sort | cut -d/ -f2- | tr '\\n' ' '",
+                "vcpus vcpus/0 vcpus/0/cpu_seconds vcpus/0/wait_seconds "
+                "vcpus/1 vcpus/1/cpu_seconds vcpus/1/wait_seconds ");
+  expect_output("ls -lR $ID | grep -c _seconds", "8\n");
+  expect_output("grep -rc . $ID/vcpus | cut -d: -f2 | tr -d '\\n'", "1111");
+  expect_output("cp -r $ID $OUT/copy && cd $OUT/copy && cat vcpus/1/cpu_seconds",
+                mount->value(id, "vcpus/1/cpu_seconds") + "\n");
+  expect_output("tar c $ID | tar xO $ID/vcpus/0/wait_seconds",
+                mount->value(id, "vcpus/0/wait_seconds") + "\n");
+  expect_output("cd $ID/vcpus/0 && cat cpu_seconds ../../vcpus/0/cpu_seconds | uniq | wc -l",
+                "1\n");
+}
+TEST_F(Readers, SizeOfEveryFileIsThatOfItsContent) {
+  expect_output(
+      "find . -type f | while read f; do s=$(stat -c %s $f); test $s -gt 0 || echo $f empty; "
+      "n=$(cat $f | wc -c); test $s = $n || echo $f $s $n; done",
+      "");
+}
+TEST_F(Readers, SendfileOfEveryFile) {
+  expect_output(
+      "find . -type f | sort >$OUT/names && /usr/bin/python3 -c 'import os\n"
+      "for name in open(os.environ[\"OUT\"]+\"/names\").read().split():\n"
+      "  i=os.open(name,0); o=os.open(os.environ[\"OUT\"]+\"/copy\","
+      "os.O_RDWR|os.O_CREAT|os.O_TRUNC)\n"
+      "  size=os.fstat(i).st_size; sent=os.sendfile(o,i,0,size)\n"
+      "  same=name.endswith(\"metrics.prom\") or os.pread(o,sent,0)==open(name,\"rb\").read()\n"
+      "  if sent!=size or not same: print(name,size,sent)\n"
+      "  os.close(i); os.close(o)'",
+      "");
 }
 TEST_F(Readers, PythonCopyfile) {
   expect_json(
@@ -192,7 +225,7 @@ TEST_F(Readers, SendfileOnAnOpenFileIsAsFreshAsARead) {
   options.environment["ID"] = id;
   auto child = ChildProcess::spawn({"/bin/sh", "-c", command}, options);
   ASSERT_TRUE(eventually([&] { return std::filesystem::exists(scratch.path() / "ready"); }));
-  tap.write_frame(experimental_frame(1000));
+  tap.write_frame(unanswered_arp_frame(1000));
   const std::ofstream go{scratch.path() / "go"};
   ASSERT_TRUE(child.wait(std::chrono::seconds{10}));
   EXPECT_EQ(child.captured_out(), "1000\n2000\n") << child.captured_err();
@@ -205,14 +238,20 @@ TEST_F(Readers, ListingShowsKindsModesOwnersAndSizes) {
   expect_output("ls -l by-name | awk 'NR>1{print $9,$10,$11}'",
                 std::string{"my-web-server -> ../"} + id + "\n");
   expect_output("ls -l $ID | awk 'NR>1{print $9}' | tr '\\n' ' '",
-                "allocated_memory_bytes allocated_vcpus cpu_seconds instance_id instance_name "
-                "memory_rss_bytes memory_utilization_ratio memory_vms_bytes network_rx_bytes "
-                "network_tx_bytes start_time_seconds stats.json ");
+                "allocated_memory_bytes allocated_vcpus cpu_guest_seconds cpu_seconds "
+                "cpu_wait_seconds disk_allocated_bytes disk_size_bytes instance_id instance_name "
+                "memory_major_faults memory_rss_anon_bytes memory_rss_bytes memory_rss_file_bytes "
+                "memory_rss_shmem_bytes memory_swap_bytes memory_utilization_ratio "
+                "memory_vms_bytes network_rx_bytes network_rx_dropped network_rx_errors "
+                "network_rx_packets network_tx_bytes network_tx_dropped network_tx_errors "
+                "network_tx_packets start_time_seconds state stats.json vcpus ");
+  expect_output("ls -l $ID/vcpus | awk 'NR>1{print $1,$9}'", "dr-xr-xr-x 0\ndr-xr-xr-x 1\n");
+  expect_output("ls $ID/vcpus/1", "cpu_seconds\nwait_seconds\n");
 }
 
 TEST_F(Readers, ListingAndStatShowTheSameInodes) {
   expect_output(
-      "for d in . $ID by-name; do ls -i $d | while read i f; do "
+      "for d in . $ID by-name $ID/vcpus $ID/vcpus/0 $ID/vcpus/1; do ls -i $d | while read i f; do "
       "test $(stat -c %i $d/$f) = $i || echo $d/$f; done; done",
       "");
 }
@@ -233,6 +272,10 @@ TEST_F(Readers, EverythingIsReadOnly) {
   root_too("chown 1 $ID/cpu_seconds");
   root_too("rm -f $ID/cpu_seconds");
   root_too("rmdir $ID");
+  root_too("rmdir $ID/vcpus");
+  root_too("mkdir $ID/vcpus/2");
+  root_too("echo 1 > $ID/vcpus/0/cpu_seconds");
+  root_too("echo 1 > summary");
   root_too("mkdir new");
   root_too("mv $ID/cpu_seconds $ID/new");
   root_too("mv $ID new");

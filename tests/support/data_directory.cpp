@@ -33,17 +33,6 @@ void write_file(const std::filesystem::path& path, std::string_view text) {
   }
 }
 
-/// A field of /proc/<pid>/stat of a process whose command name has no blanks.
-std::uint64_t stat_field(pid_t pid, int number) {
-  const auto text = read_text("/proc/" + std::to_string(pid) + "/stat");
-  std::string field;
-  std::string_view rest = text;
-  for (int current = 1; current < number; ++current) {
-    rest.remove_prefix(rest.find(' ') + 1);
-  }
-  return std::stoull(std::string{rest.substr(0, rest.find(' '))});
-}
-
 }  // namespace
 
 std::string metadata_json(const InstanceRecord& record) {
@@ -75,6 +64,11 @@ std::string metadata_json(const InstanceRecord& record) {
   if (record.pending_delete_at) {
     json["PendingDeleteAt"] = *record.pending_delete_at;
   }
+  if (record.phase) {
+    json["phases"] = {{"current", *record.phase},
+                      {"since", "2026-01-02T03:04:05.678901234Z"},
+                      {"cumulative", {{"initializing", 250}, {"current", 1}}}};
+  }
   return json.dump(2);
 }
 
@@ -102,6 +96,12 @@ void DataDirectory::remove(std::string_view id) const {
   std::filesystem::remove_all(instance(id));
 }
 
+void DataDirectory::create_overlay(std::string_view id, std::uint64_t size) const {
+  std::filesystem::create_directory(instance(id));
+  write_file(overlay(id), "");
+  std::filesystem::resize_file(overlay(id), size);
+}
+
 std::filesystem::path renamed_by_fork(const std::filesystem::path& directory,
                                       std::chrono::system_clock::time_point when) {
   const auto since_epoch =
@@ -110,10 +110,13 @@ std::filesystem::path renamed_by_fork(const std::filesystem::path& directory,
 }
 
 ChildProcess start_stand_in(const std::string& socket_path, bool busy) {
+  return start_stand_in_with(busy ? std::vector<std::string>{"--busy"} : std::vector<std::string>{},
+                             socket_path);
+}
+
+ChildProcess start_stand_in_with(std::vector<std::string> options, const std::string& socket_path) {
   std::vector<std::string> arguments{std::string{paths::stand_in}};
-  if (busy) {
-    arguments.emplace_back("--busy");
-  }
+  std::ranges::move(options, std::back_inserter(arguments));
   arguments.insert(arguments.end(), {"--api-socket", socket_path});
   auto process = ChildProcess::spawn(arguments);
   // exec(2) closes the pipe of spawn() shortly before it sets the command line.
@@ -122,6 +125,16 @@ ChildProcess start_stand_in(const std::string& socket_path, bool busy) {
     throw std::runtime_error{command_line + ": does not name the socket"};
   }
   return process;
+}
+
+std::uint64_t stat_field(pid_t pid, int number) {
+  const auto text = read_text("/proc/" + std::to_string(pid) + "/stat");
+  std::string field;
+  std::string_view rest = text;
+  for (int current = 1; current < number; ++current) {
+    rest.remove_prefix(rest.find(' ') + 1);
+  }
+  return std::stoull(std::string{rest.substr(0, rest.find(' '))});
 }
 
 std::uint64_t start_time_ticks(pid_t pid) {

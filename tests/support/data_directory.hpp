@@ -29,6 +29,7 @@ struct InstanceRecord {
   std::optional<std::string> boot_id;
   std::string socket_path;
   std::optional<std::string> pending_delete_at = {};
+  std::optional<std::string> phase = {};  ///< phases.current; older versions have no phases
 };
 
 /// The record in the format of Hypeman: one flat object, indented by 2 spaces, without a newline at
@@ -59,6 +60,15 @@ class DataDirectory {
   void write_in_place(std::string_view id, std::string_view text) const;
   void remove(std::string_view id) const;
 
+  [[nodiscard]] std::filesystem::path overlay(std::string_view id) const {
+    return instance(id) / "overlay.raw";
+  }
+  [[nodiscard]] std::filesystem::path snapshot(std::string_view id) const {
+    return instance(id) / "snapshots/snapshot-latest";
+  }
+  /// Creates a writable disk that takes no space yet. Creates the instance's directory.
+  void create_overlay(std::string_view id, std::uint64_t size) const;
+
  private:
   TemporaryDirectory directory_;
 };
@@ -70,6 +80,13 @@ class DataDirectory {
 
 /// Starts a stand-in process with `socket_path` on its command line, like Cloud Hypervisor.
 [[nodiscard]] ChildProcess start_stand_in(const std::string& socket_path, bool busy = false);
+
+/// The same with options of the stand-in, which stand before the socket.
+[[nodiscard]] ChildProcess start_stand_in_with(std::vector<std::string> options,
+                                               const std::string& socket_path);
+
+/// A field of /proc/<pid>/stat of a process whose command name has no blanks.
+[[nodiscard]] std::uint64_t stat_field(pid_t pid, int number);
 
 /// Field 22 of /proc/<pid>/stat.
 [[nodiscard]] std::uint64_t start_time_ticks(pid_t pid);

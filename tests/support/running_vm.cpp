@@ -14,19 +14,20 @@ Tap make_tap(std::string_view id) {
 }
 
 VirtualMachine boot(const DataDirectory& data, const std::filesystem::path& image,
-                    std::string_view id, const std::string& tap) {
+                    std::string_view id, const std::string& tap, ThreadNames names) {
   std::filesystem::create_directories(data.instance(id));
-  return {image, data.instance(id), tap};
+  return {image, data.instance(id), tap, names};
 }
 
 }  // namespace
 
 RunningVm::RunningVm(const DataDirectory& data, const std::filesystem::path& image,
-                     std::string_view id)
+                     std::string_view id, ThreadNames names)
     : tap_{make_tap(id)},
-      machine_{boot(data, image, id, tap_.name())},
+      machine_{boot(data, image, id, tap_.name(), names)},
       record_{running_record(id, machine_.pid(), data.instance(id) / "qemu.sock")} {
   record_.network_enabled = true;
+  record_.vcpus = 1;
   data.write(record_);
 }
 

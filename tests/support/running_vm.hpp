@@ -14,7 +14,8 @@ namespace hypeman::tests {
 class RunningVm {
  public:
   /// `image` is the result of guest_image().
-  RunningVm(const DataDirectory& data, const std::filesystem::path& image, std::string_view id);
+  RunningVm(const DataDirectory& data, const std::filesystem::path& image, std::string_view id,
+            ThreadNames names = ThreadNames::off);
 
   [[nodiscard]] VirtualMachine& machine() { return machine_; }
   [[nodiscard]] Tap& tap() { return tap_; }

@@ -101,7 +101,7 @@ StatsMount::~StatsMount() {
 
 std::vector<std::string> StatsMount::instances() const {
   auto names = list(path());
-  for (const auto* const fixed : {"by-name", "metrics.prom"}) {
+  for (const auto* const fixed : {"by-name", "instances.json", "metrics.prom", "summary"}) {
     if (std::erase(names, fixed) != 1) {
       throw std::runtime_error{std::string{fixed} + " is not listed once"};
     }

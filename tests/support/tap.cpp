@@ -71,7 +71,7 @@ void set_up(const std::string& name) {
   }
 }
 
-std::uint64_t read_counter(const std::string& interface, const char* counter) {
+std::uint64_t read_counter(const std::string& interface, const std::string& counter) {
   const std::string path = "/sys/class/net/" + interface + "/statistics/" + counter;
   std::uint64_t value = 0;
   if (!(std::ifstream(path) >> value)) {
@@ -91,6 +91,13 @@ std::vector<std::byte> experimental_frame(std::size_t size) {
   std::fill_n(frame.begin() + ETH_ALEN, ETH_ALEN, std::byte{0x02});  // from: locally administered
   frame[header_size - 2] = std::byte{experimental_ethertype >> 8};
   frame[header_size - 1] = std::byte{experimental_ethertype & 0xFF};
+  return frame;
+}
+
+std::vector<std::byte> unanswered_arp_frame(std::size_t size) {
+  auto frame = experimental_frame(size);
+  frame[header_size - 2] = std::byte{ETH_P_ARP >> 8};
+  frame[header_size - 1] = std::byte{ETH_P_ARP & 0xFF};
   return frame;
 }
 
@@ -125,14 +132,18 @@ void Tap::write_frame(std::span<const std::byte> frame) {
   }
 }
 
-void Tap::transmit_from_host(std::span<const std::byte> frame) {
+bool Tap::send_from_host(std::span<const std::byte> frame) {
   sockaddr_ll link{};
   link.sll_family = AF_PACKET;
   link.sll_ifindex = static_cast<int>(::if_nametoindex(name_.c_str()));
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the socket API's own type punning
   const auto* address = reinterpret_cast<const sockaddr*>(&link);
-  if (::sendto(host_.get(), frame.data(), frame.size(), 0, address, sizeof link) !=
-      static_cast<ssize_t>(frame.size())) {
+  return ::sendto(host_.get(), frame.data(), frame.size(), 0, address, sizeof link) ==
+         static_cast<ssize_t>(frame.size());
+}
+
+void Tap::transmit_from_host(std::span<const std::byte> frame) {
+  if (!send_from_host(frame)) {
     throw errno_error("send a frame to TAP " + name_);
   }
   if (queue_) {
@@ -156,11 +167,29 @@ void Tap::read_back(std::span<const std::byte> frame) {
   throw std::runtime_error("a frame sent to TAP " + name_ + " did not arrive at its other side");
 }
 
+void Tap::overflow_from_host() {
+  constexpr int more_than_any_queue = 100'000;
+  const auto before = counter("tx_dropped");
+  for (int sent = 0; sent < more_than_any_queue && counter("tx_dropped") == before; ++sent) {
+    // ENOBUFS: the kernel has dropped it.
+    if (!send_from_host(experimental_frame(header_size)) && errno != ENOBUFS) {
+      throw errno_error("send a frame to TAP " + name_);
+    }
+  }
+  if (counter("tx_dropped") == before) {
+    throw std::runtime_error("TAP " + name_ + " drops nothing");
+  }
+}
+
 void Tap::release_to_vmm() {
   if (::ioctl(queue_.get(), TUNSETPERSIST, 1) != 0) {
     throw errno_error("keep TAP " + name_);
   }
   queue_ = UniqueFd();
+}
+
+std::uint64_t Tap::counter(const std::string& counter) const {
+  return read_counter(name_, counter);
 }
 
 TapCounters Tap::counters() const {

@@ -24,6 +24,10 @@ struct TapCounters {
   friend bool operator==(const TapCounters&, const TapCounters&) = default;
 };
 
+/// A broadcast frame that every network stack takes and does not answer: an ARP packet of an
+/// unknown kind.
+[[nodiscard]] std::vector<std::byte> unanswered_arp_frame(std::size_t size);
+
 /// A TAP in the current network namespace. It is up and has no IPv6, so its counters change only if
 /// a test sends something. The destructor deletes it.
 ///
@@ -47,13 +51,18 @@ class Tap {
   /// it. This function reads it before it returns. After `release_to_vmm`, the VMM must read it.
   void transmit_from_host(std::span<const std::byte> frame);
 
+  /// Sends frames from the host to the VM, which reads none, until the kernel drops one.
+  void overflow_from_host();
+
   /// Closes the VM's side, so that a VMM can open the TAP by name. The TAP remains.
   void release_to_vmm();
 
   /// Reads from /sys, which shows the network namespace in which /sys was mounted.
   [[nodiscard]] TapCounters counters() const;
+  [[nodiscard]] std::uint64_t counter(const std::string& counter) const;
 
  private:
+  [[nodiscard]] bool send_from_host(std::span<const std::byte> frame);
   void read_back(std::span<const std::byte> frame);
 
   std::string name_;

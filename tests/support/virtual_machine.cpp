@@ -12,6 +12,7 @@
 #include <optional>
 #include <sstream>
 #include <stdexcept>
+#include <vector>
 
 #include "tests/support/errors.hpp"
 #include "tests/support/paths.hpp"
@@ -45,10 +46,16 @@ UniqueFd make_pipe(const std::filesystem::path& path) {
 }
 
 ChildProcess start_qemu(const std::filesystem::path& image,
-                        const std::filesystem::path& instance_directory, const std::string& tap) {
+                        const std::filesystem::path& instance_directory, const std::string& tap,
+                        ThreadNames names) {
   // A killed machine leaves its socket file. Then the next machine could not bind.
   std::filesystem::remove(instance_directory / "qemu.sock");
-  return ChildProcess::spawn({script("guest-run"), image, instance_directory, tap});
+  std::vector<std::string> arguments{script("guest-run")};
+  if (names == ThreadNames::on) {
+    arguments.emplace_back("--named-threads");
+  }
+  arguments.insert(arguments.end(), {image, instance_directory, tap});
+  return ChildProcess::spawn(arguments);
 }
 
 }  // namespace
@@ -64,10 +71,10 @@ std::filesystem::path guest_image() {
 
 VirtualMachine::VirtualMachine(const std::filesystem::path& image,
                                const std::filesystem::path& instance_directory,
-                               const std::string& tap)
+                               const std::string& tap, ThreadNames names)
     : console_in_(make_pipe(instance_directory / "console.in")),
       console_out_(make_pipe(instance_directory / "console.out")),
-      qemu_(start_qemu(image, instance_directory, tap)) {
+      qemu_(start_qemu(image, instance_directory, tap, names)) {
   wait_until_ready();
 }
 
@@ -129,8 +136,12 @@ GuestCounters VirtualMachine::counters() {
   }
   return {.rx_bytes = counters.at("rx_bytes"),
           .rx_packets = counters.at("rx_packets"),
+          .rx_errors = counters.at("rx_errors"),
+          .rx_dropped = counters.at("rx_dropped"),
           .tx_bytes = counters.at("tx_bytes"),
-          .tx_packets = counters.at("tx_packets")};
+          .tx_packets = counters.at("tx_packets"),
+          .tx_errors = counters.at("tx_errors"),
+          .tx_dropped = counters.at("tx_dropped")};
 }
 
 void VirtualMachine::burn(seconds duration) {

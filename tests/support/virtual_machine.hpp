@@ -16,14 +16,21 @@ namespace hypeman::tests {
 struct GuestCounters {
   std::uint64_t rx_bytes = 0;
   std::uint64_t rx_packets = 0;
+  std::uint64_t rx_errors = 0;
+  std::uint64_t rx_dropped = 0;
   std::uint64_t tx_bytes = 0;
   std::uint64_t tx_packets = 0;
+  std::uint64_t tx_errors = 0;
+  std::uint64_t tx_dropped = 0;
 
   friend bool operator==(const GuestCounters&, const GuestCounters&) = default;
 };
 
 /// Builds the small guest if it does not exist yet. Returns the directory for VirtualMachine.
 [[nodiscard]] std::filesystem::path guest_image();
+
+/// Whether QEMU gives its threads names, such as "CPU 0/KVM".
+enum class ThreadNames : bool { off, on };
 
 /// A real VM: QEMU with the same arguments as in Hypeman, and the guest of scripts/guest-image. The
 /// guest sends nothing without a command. The destructor kills the VM.
@@ -33,7 +40,8 @@ class VirtualMachine {
   /// Creates the monitor socket and the pipes of the console in `instance_directory`. `tap` must be
   /// released.
   VirtualMachine(const std::filesystem::path& image,
-                 const std::filesystem::path& instance_directory, const std::string& tap);
+                 const std::filesystem::path& instance_directory, const std::string& tap,
+                 ThreadNames names = ThreadNames::off);
 
   [[nodiscard]] pid_t pid() const { return qemu_.pid(); }
 

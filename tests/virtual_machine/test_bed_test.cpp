@@ -29,8 +29,8 @@ TEST_F(TestBed, GuestAndTapCountTheSame) {
   EXPECT_EQ(tap.counters(),
             (TapCounters{.rx_bytes = 10 * VirtualMachine::frame_size, .rx_packets = 10}));
 
-  tap.transmit_from_host(experimental_frame(60));
-  tap.transmit_from_host(experimental_frame(1514));
+  tap.transmit_from_host(unanswered_arp_frame(60));
+  tap.transmit_from_host(unanswered_arp_frame(1514));
   const GuestCounters expected{.rx_bytes = 1574,
                                .rx_packets = 2,
                                .tx_bytes = 10 * VirtualMachine::frame_size,

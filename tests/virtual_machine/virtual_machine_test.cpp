@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -57,6 +59,7 @@ Memory memory_of(pid_t pid) {
   return {.rss_bytes = resident * page_size, .vms_bytes = size * page_size};
 }
 
+/// A VM without names of threads. The tests share it, because its boot takes most of the time.
 class VirtualMachineTest : public EndToEndTest {
  protected:
   void SetUp() override {
@@ -64,28 +67,39 @@ class VirtualMachineTest : public EndToEndTest {
     if (IsSkipped() || HasFatalFailure()) {
       return;
     }
-    image_ = guest_image();
-    vm_ = std::make_unique<RunningVm>(data_, image_, id);
-    mount_ = std::make_unique<StatsMount>(data_.path());
+    if (host_ == nullptr) {
+      host_ = std::make_unique<Host>();
+    }
   }
 
-  VirtualMachine& machine() { return vm_->machine(); }
+  static void TearDownTestSuite() { host_.reset(); }
 
-  Traffic network_files() {
-    return {.rx_bytes = mount_->number(id, "network_rx_bytes"),
-            .tx_bytes = mount_->number(id, "network_tx_bytes")};
+  static VirtualMachine& machine() { return host_->vm->machine(); }
+  static RunningVm& vm() { return *host_->vm; }
+  static const StatsMount& mount() { return host_->mount; }
+  static const DataDirectory& data() { return host_->data; }
+
+  /// Deletes the VM and its TAP, as Hypeman does, and starts it again.
+  static void restart() {
+    host_->vm.reset();
+    host_->vm = std::make_unique<RunningVm>(host_->data, host_->image, id);
+  }
+
+  static Traffic network_files() {
+    return {.rx_bytes = mount().number(id, "network_rx_bytes"),
+            .tx_bytes = mount().number(id, "network_tx_bytes")};
   }
 
   /// cpu_seconds in ticks. The test fails if this is not a whole number.
-  std::uint64_t cpu_file_in_ticks() {
+  static std::uint64_t cpu_file_in_ticks() {
     const double ticks =
-        std::stod(mount_->value(id, "cpu_seconds")) * static_cast<double>(::sysconf(_SC_CLK_TCK));
+        std::stod(mount().value(id, "cpu_seconds")) * static_cast<double>(::sysconf(_SC_CLK_TCK));
     EXPECT_NEAR(ticks, std::round(ticks), 1e-6);
     return static_cast<std::uint64_t>(std::llround(ticks));
   }
 
   /// Reads the process before and after the file, until both show the same.
-  void expect_cpu_file_is_that_of_the_process() {
+  static void expect_cpu_file_is_that_of_the_process() {
     for (int attempt = 0; attempt < attempts; ++attempt) {
       const std::uint64_t before = cpu_ticks(machine().pid());
       const std::uint64_t shown = cpu_file_in_ticks();
@@ -99,10 +113,15 @@ class VirtualMachineTest : public EndToEndTest {
     FAIL() << "the guest was never idle for the time of one read";
   }
 
-  DataDirectory data_;
-  std::filesystem::path image_;
-  std::unique_ptr<RunningVm> vm_;
-  std::unique_ptr<StatsMount> mount_;
+ private:
+  struct Host {
+    DataDirectory data;
+    std::filesystem::path image = guest_image();
+    std::unique_ptr<RunningVm> vm = std::make_unique<RunningVm>(data, image, id);
+    StatsMount mount{data.path()};
+  };
+
+  static inline std::unique_ptr<Host> host_;
 };
 
 TEST_F(VirtualMachineTest, NetworkFilesCountExactlyTheBytesOfTheGuest) {
@@ -112,7 +131,7 @@ TEST_F(VirtualMachineTest, NetworkFilesCountExactlyTheBytesOfTheGuest) {
   EXPECT_EQ(network_files(), (Traffic{.rx_bytes = 0, .tx_bytes = 7 * VirtualMachine::frame_size}));
 
   for (const std::size_t size : {60U, 61U, 1514U}) {
-    vm_->tap().transmit_from_host(experimental_frame(size));
+    vm().tap().transmit_from_host(experimental_frame(size));
   }
   constexpr std::uint64_t received = 60 + 61 + 1514;
   EXPECT_TRUE(eventually([&] { return machine().counters().rx_bytes == received; }));
@@ -122,7 +141,7 @@ TEST_F(VirtualMachineTest, NetworkFilesCountExactlyTheBytesOfTheGuest) {
   machine().send_frames(1);
   const GuestCounters guest = machine().counters();
   EXPECT_EQ(network_files(), (Traffic{.rx_bytes = guest.rx_bytes, .tx_bytes = guest.tx_bytes}));
-  const auto json = nlohmann::json::parse(mount_->read(id, "stats.json").text);
+  const auto json = nlohmann::json::parse(mount().read(id, "stats.json").text);
   EXPECT_EQ(json.at("network_rx_bytes"), guest.rx_bytes);
   EXPECT_EQ(json.at("network_tx_bytes"), guest.tx_bytes);
 }
@@ -138,8 +157,8 @@ TEST_F(VirtualMachineTest, CpuFileMatchesTheProcessToTheTick) {
 TEST_F(VirtualMachineTest, MemoryFilesMatchTheProcess) {
   for (int attempt = 0; attempt < attempts; ++attempt) {
     const Memory before = memory_of(machine().pid());
-    const Memory shown{.rss_bytes = mount_->number(id, "memory_rss_bytes"),
-                       .vms_bytes = mount_->number(id, "memory_vms_bytes")};
+    const Memory shown{.rss_bytes = mount().number(id, "memory_rss_bytes"),
+                       .vms_bytes = mount().number(id, "memory_vms_bytes")};
     if (before == memory_of(machine().pid())) {
       EXPECT_EQ(shown, before);
       return;
@@ -149,30 +168,45 @@ TEST_F(VirtualMachineTest, MemoryFilesMatchTheProcess) {
 }
 
 TEST_F(VirtualMachineTest, AnOlderRecordIsEnoughToFindTheProcess) {
-  InstanceRecord older = vm_->record();
+  InstanceRecord older = vm().record();
   older.start_time_ticks.reset();
   older.boot_id.reset();
-  data_.write_in_place(id, metadata_json(older));
+  data().write_in_place(id, metadata_json(older));
   expect_cpu_file_is_that_of_the_process();
+}
+
+// With KVM, the thread of the vCPU is the one that has run guest code. With TCG, nothing tells.
+TEST_F(VirtualMachineTest, VcpusAreThereWithoutNamesOfThreadsOnlyIfTheKernelCountsGuestTime) {
+  const auto names = list(mount() / id);
+  const bool has_guest_time = mount().value(id, "cpu_guest_seconds") != "0";
+  EXPECT_EQ(std::ranges::count(names, "vcpus") == 1, has_guest_time);
+  EXPECT_EQ(std::ranges::count(names, "cpu_wait_seconds") == 1, has_guest_time);
+  EXPECT_EQ(mount().read(id, "cpu_wait_seconds").error, has_guest_time ? 0 : ENOENT);
+  EXPECT_EQ(mount().read(id, "vcpus/0/cpu_seconds").error, has_guest_time ? 0 : ENOENT);
+  EXPECT_EQ(std::filesystem::exists(mount() / id / "vcpus"), has_guest_time);
 }
 
 TEST_F(VirtualMachineTest, NextReadShowsAStopAndARestart) {
   machine().send_frames(1);
   const pid_t first = machine().pid();
+  const double first_start = std::stod(mount().value(id, "start_time_seconds"));
+  EXPECT_EQ(mount().value(id, "state"), "running");
   machine().power_off();
-  InstanceRecord stopped = vm_->record();
+  EXPECT_EQ(mount().value(id, "state"), "stopped");
+  InstanceRecord stopped = vm().record();
   stopped.pid.reset();
   stopped.start_time_ticks.reset();
   stopped.boot_id.reset();
-  data_.write(stopped);
+  data().write(stopped);
   for (const char* file : {"cpu_seconds", "memory_rss_bytes", "memory_vms_bytes",
                            "network_rx_bytes", "network_tx_bytes"}) {
-    EXPECT_EQ(mount_->value(id, file), "0") << file;
+    EXPECT_EQ(mount().value(id, file), "0") << file;
   }
 
-  vm_.reset();  // also deletes the TAP, as Hypeman does
-  vm_ = std::make_unique<RunningVm>(data_, image_, id);
+  restart();
   EXPECT_NE(machine().pid(), first);
+  EXPECT_EQ(mount().value(id, "state"), "running");
+  EXPECT_GT(std::stod(mount().value(id, "start_time_seconds")), first_start);
   EXPECT_EQ(network_files(), Traffic{});
   expect_cpu_file_is_that_of_the_process();
   machine().send_frames(2);
