@@ -15,7 +15,7 @@ namespace {
 
 constexpr Metric observed{.name = "hypeman_vm_metrics_instances_observed",
                           .type = "gauge",
-                          .help = "VMs that run and are shown here."};
+                          .help = "Number of VMs that run."};
 
 bool is_exported(const Statistic& statistic) {
   return !statistic.metric.name.empty();

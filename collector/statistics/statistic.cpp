@@ -152,7 +152,7 @@ constexpr std::array table{
         .sources = Source::proc_stat | Source::snapshot,
         .metric = {.name = "hypeman_vm_running",
                    .type = "gauge",
-                   .help = "Whether the VM's hypervisor process runs.",
+                   .help = "Whether the VM's hypervisor process runs (1) or not (0).",
                    .also_while_stopped = true,
                    .read = [](const Sample& s) -> Result<Value> {
                      return s.stat.map(
@@ -209,8 +209,9 @@ constexpr std::array table{
         .sources = Source::proc_stat | Source::schedstat,
         .presence = Presence::while_running,
         .is_hidden_if_unreadable = true,
-        .metric = {"hypeman_vm_cpu_wait_seconds_total", "counter",
-                   "Time that vCPUs were ready to run and had no CPU of the host, summed."},
+        .metric =
+            {"hypeman_vm_cpu_wait_seconds_total", "counter",
+             "Time that vCPUs were ready to run and had no CPU of the host, summed over them."},
         .read = [](const Sample& s) -> Result<Value> {
           return s.vcpus.and_then([](const std::vector<VcpuTimes>& vcpus) -> Result<Value> {
             std::uint64_t sum = 0;
@@ -229,7 +230,7 @@ constexpr std::array table{
         .sources = Source::proc_stat | Source::proc_status,
         .presence = Presence::while_running,
         .metric = {"hypeman_vm_memory_rss_anon_bytes", "gauge",
-                   "Resident memory that the VM shares with no file: its own."},
+                   "Resident anonymous memory: what the VM has of its own."},
         .read = [](const Sample& s) { return memory(s, &ProcPidMemory::rss_anon_bytes); },
     },
     Statistic{
@@ -247,7 +248,8 @@ constexpr std::array table{
         .source_text = "/proc/<pid>/status, RssShmem",
         .sources = Source::proc_stat | Source::proc_status,
         .presence = Presence::while_running,
-        .metric = {"hypeman_vm_memory_rss_shmem_bytes", "gauge", "Resident shared memory."},
+        .metric = {"hypeman_vm_memory_rss_shmem_bytes", "gauge",
+                   "Resident shared memory, such as memfd and tmpfs."},
         .read = [](const Sample& s) { return memory(s, &ProcPidMemory::rss_shmem_bytes); },
     },
     Statistic{
@@ -302,7 +304,7 @@ constexpr std::array table{
         .presence = Presence::while_running,
         .is_hidden_if_unreadable = true,
         .metric = {"hypeman_vm_network_rx_errors_total", "counter",
-                   "Packets to the VM that failed."},
+                   "Packets to the VM that were lost because of an error of the TAP."},
         .read = [](const Sample& s) { return tap(s, InterfaceCounter::tx_errors); },
     },
     Statistic{
@@ -313,7 +315,7 @@ constexpr std::array table{
         .presence = Presence::while_running,
         .is_hidden_if_unreadable = true,
         .metric = {"hypeman_vm_network_tx_errors_total", "counter",
-                   "Packets from the VM that failed."},
+                   "Packets from the VM that were lost because of an error of the TAP."},
         .read = [](const Sample& s) { return tap(s, InterfaceCounter::rx_errors); },
     },
     Statistic{
