@@ -216,7 +216,6 @@ Result<void> Ring::serve(const Handler& handle) {
 void Ring::receive(std::size_t index, const Handler& handle) {
   auto& entry = entries_[index];
   const auto& header = buffers_.header(index);
-  entry.in_use = true;
   entry.user = user_of(header);
   entry.commit_id = header.commit_id;
   if (refuses_) {
@@ -237,15 +236,15 @@ void Ring::receive(std::size_t index, const Handler& handle) {
 bool Ring::may_answer_later() const {
   const auto& current = entries_[current_];
   const auto all = queues_[current.queue].entries;
-  const auto in_queue = [&](const Entry& entry) {
-    return entry.in_use && entry.queue == current.queue;
-  };
-  const auto of_user = [&](const Entry& entry) {
-    return in_queue(entry) && entry.user == current.user;
-  };
-  const auto used = static_cast<std::size_t>(std::ranges::count_if(entries_, in_queue));
-  const auto used_by_user = static_cast<std::size_t>(std::ranges::count_if(entries_, of_user));
-  return used <= all - all / 6 && used_by_user <= all - all / 3;
+  std::size_t waiting = 0;
+  std::size_t waiting_of_user = 0;
+  for (const auto& entry : entries_) {
+    if (entry.unanswered && entry.queue == current.queue) {
+      ++waiting;
+      waiting_of_user += entry.user == current.user ? 1 : 0;
+    }
+  }
+  return waiting <= all - all / 6 && waiting_of_user <= all - all / 3;
 }
 
 bool Ring::is_own_thread() const {
@@ -285,7 +284,6 @@ Result<void> Ring::commit_answers() {
   while (entry != nullptr) {
     auto* const next = entry->next;
     const auto index = index_of(*entry);
-    entry->in_use = false;
     if (std::exchange(entry->large, false)) {
       large_.push_back(index);
     }

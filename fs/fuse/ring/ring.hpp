@@ -75,15 +75,14 @@ class Ring {
 
  private:
   struct Entry {
-    std::size_t queue = 0;  // index in queues_
-    std::atomic<bool> unanswered = false;
-    bool in_use = false;          // holds a request whose answer is not committed
-    bool lost = false;            // the kernel does not use it any more
-    bool large = false;           // the answer takes more than the first page
-    bool keeps_memory = false;    // see release_memory()
-    uid_t user = 0;               // of the request
-    std::uint64_t commit_id = 0;  // of the request
-    Entry* next = nullptr;        // in the list of answers
+    std::size_t queue = 0;                 // index in queues_
+    std::atomic<bool> unanswered = false;  // holds a request that was given to the handler
+    bool lost = false;                     // the kernel does not use it any more
+    bool large = false;                    // the answer takes more than the first page
+    bool keeps_memory = false;             // see release_memory()
+    uid_t user = 0;                        // of the request
+    std::uint64_t commit_id = 0;           // of the request
+    Entry* next = nullptr;                 // in the list of answers
   };
 
   [[nodiscard]] std::size_t index_of(const Entry& entry) const;

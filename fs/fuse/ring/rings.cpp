@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <exception>
+#include <latch>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -29,7 +30,26 @@ constexpr unsigned max_rings = 128;
 constexpr std::size_t entries_of_cpu = 96;
 // Of a CPU that is possible but not present.
 constexpr std::size_t entries_of_absent_cpu = 6;
+// Threads that the daemon needs for other things. The rings must not take the last ones.
+constexpr std::size_t spare_threads = 16;
 constexpr std::chrono::seconds registration_timeout{5};
+
+/// Whether this many more threads can run at the same time. The error is that of the first one that
+/// cannot be started.
+Result<void> try_threads(std::size_t count) {
+  int error = 0;
+  std::latch tried{1};
+  std::vector<std::jthread> threads;
+  try {
+    while (threads.size() < count) {
+      threads.emplace_back([&tried] { tried.wait(); });
+    }
+  } catch (const std::system_error& failed) {
+    error = failed.code().value();
+  }
+  tried.count_down();
+  return error == 0 ? Result<void>{} : failure(error);
+}
 
 /// The queue of CPU n is in ring n modulo the number of rings.
 std::vector<std::vector<Ring::Queue>> distribute(const Cpus& cpus) {
@@ -64,6 +84,9 @@ class UringRings final : public Rings {
           ++running_;
         }
         std::thread{[this, owner, &ring = *ring] { run(ring); }}.detach();
+      }
+      if (const auto enough = try_threads(spare_threads); !enough) {
+        end_start(enough.error().value());
       }
     } catch (const std::system_error& error) {
       {
