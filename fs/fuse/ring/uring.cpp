@@ -72,7 +72,7 @@ Result<void> Uring::restrict_to(int device) {
       restriction(IORING_RESTRICTION_SQE_FLAGS_ALLOWED, IOSQE_FIXED_FILE),
       restriction(IORING_RESTRICTION_SQE_FLAGS_REQUIRED, IOSQE_FIXED_FILE),
   };
-  const int ring = descriptor();
+  const int ring = ring_->ring_fd;
   return register_with(ring, IORING_REGISTER_FILES, &device, 1)
       .and_then([&] {
         return register_with(ring, IORING_REGISTER_RESTRICTIONS, restrictions.data(),

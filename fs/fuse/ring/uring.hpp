@@ -55,8 +55,8 @@ class Uring {
   /// The oldest completion. Each one is returned once.
   [[nodiscard]] std::optional<RingCompletion> take();
 
-  /// The descriptor of the ring.
-  [[nodiscard]] int descriptor() const { return ring_->ring_fd; }
+  /// The ring of liburing. The restrictions hold for all that is done with it.
+  [[nodiscard]] io_uring& raw() { return *ring_; }
 
  private:
   struct Exit {
