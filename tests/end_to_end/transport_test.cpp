@@ -305,6 +305,27 @@ TEST_F(IoUring, ReadersOnCpusThatTheDaemonMayNotUseAreServed) {
   EXPECT_TRUE(daemon.wait(std::chrono::seconds{10})) << "the daemon does not end";
 }
 
+/// A ring of a present CPU serves the queues of CPUs that are possible, but not present.
+TEST_F(IoUring, ReadersOnCpusThatWereAddedLaterAreServed) {
+  const TemporaryDirectory place;
+  std::ofstream{place.path() / "present"} << "0\n";
+  std::filesystem::create_directory(place.path() / "stats");
+  std::string script =
+      "mount --bind \"$2/present\" /sys/devices/system/cpu/present\n"
+      "\"$1\" -f -o io_uring=on \"$3\" \"$2/stats\" & daemon=$!\n"
+      "until [ -e \"$2/stats/$4\" ]; do sleep 0.01; done\n";
+  std::string expected;
+  for (const int cpu : usable_cpus()) {
+    script +=
+        "taskset --cpu-list " + std::to_string(cpu) + " cat \"$2/stats/$4/allocated_vcpus\"\n";
+    expected += "2\n";
+  }
+  const auto result = run({"unshare", "--mount", "sh", "-ec", script + "kill $daemon; wait $daemon",
+                           "sh", std::string{paths::statsfs}, place.path(), data.path(), id});
+  EXPECT_TRUE(result.status.success()) << result.err;
+  EXPECT_EQ(result.out, expected);
+}
+
 /// Disturbs other programs: run it with --gtest_also_run_disabled_tests.
 TEST_F(IoUring, DISABLED_ReadersAreServedWhileACpuGoesOfflineAndComesBack) {
   const auto cpu = usable_cpus().back();
