@@ -306,7 +306,7 @@ tl::expected<void, std::string> run_request_loop(RequestSource source, int shutd
     return received == 0 ? tl::expected<void, std::string>{}
                          : cannot("receive requests from /dev/fuse", -received);
   }
-  if (const auto chosen = register_rings(*requests, source.choice, reason, logger); !chosen) {
+  if (auto chosen = register_rings(*requests, source.choice, reason, logger); !chosen) {
     return chosen;
   }
   // This fails only if the monitor has ended.

@@ -85,6 +85,21 @@ std::vector<std::string> on_cpu(int cpu, std::vector<std::string> command) {
   return command;
 }
 
+/// The CPUs on which each thread may run, as lists like "0-1".
+std::vector<std::string> cpus_of_threads(pid_t process) {
+  constexpr std::string_view name = "Cpus_allowed_list:\t";
+  const auto threads = "/proc/" + std::to_string(process) + "/task";
+  std::vector<std::string> all;
+  for (const auto& thread : list(threads)) {
+    const auto status = read_file(std::filesystem::path{threads} / thread / "status").text;
+    if (const auto found = status.find(name); found != std::string::npos) {
+      const auto start = found + name.size();
+      all.push_back(status.substr(start, status.find('\n', start) - start));
+    }
+  }
+  return all;
+}
+
 std::size_t rings_of(pid_t worker) {
   std::size_t rings = 0;
   for (const auto& entry :
@@ -287,6 +302,30 @@ TEST_F(IoUring, AKilledReaderLeavesItsEntryToOthers) {
   }
 }
 
+/// They would hold up the other readers of that CPU.
+TEST_F(IoUring, ReadsOfTheHostAreNotBoundToTheCpuOfTheirReader) {
+  const auto cpus = usable_cpus();
+  if (cpus.size() < 2) {
+    skip("there is only one CPU");
+    return;
+  }
+  data.write({.id = "hangs"});
+  std::optional<ChildProcess> reader;  // hangs longer than the silent file system
+  const StatsMount mount{data.path()};
+  expect_in_use(mount);
+  const auto bound = [worker = mount.worker_pid()] {
+    const auto all = cpus_of_threads(worker);
+    return std::ranges::count_if(
+        all, [](const auto& list) { return list.find_first_of(",-") == std::string::npos; });
+  };
+  const auto before = bound();
+  const UnansweredMount silent{data.instance("hangs")};
+  reader = ChildProcess::spawn(on_cpu(cpus.front(), {"cat", mount / "metrics.prom"}));
+  silent.await_request();
+  EXPECT_GE(before, 1);
+  EXPECT_EQ(bound(), before);
+}
+
 TEST_F(IoUring, ReadersOnCpusThatTheDaemonMayNotUseAreServed) {
   const auto cpus = usable_cpus();
   if (cpus.size() < 2) {
@@ -300,6 +339,9 @@ TEST_F(IoUring, ReadersOnCpusThatTheDaemonMayNotUseAreServed) {
   expect_logged([&] { return daemon.captured_err(); }, "requests come through io_uring\n");
   for (const int cpu : cpus) {
     EXPECT_EQ(run(on_cpu(cpu, {"cat", mountpoint.path() / id / "allocated_vcpus"})).out, "2\n");
+  }
+  for (const auto& list : cpus_of_threads(worker_of(daemon.pid()))) {
+    EXPECT_EQ(list, std::to_string(cpus.back())) << "a thread may use another CPU";
   }
   daemon.send_signal(SIGTERM);
   EXPECT_TRUE(daemon.wait(std::chrono::seconds{10})) << "the daemon does not end";
@@ -333,11 +375,7 @@ TEST_F(IoUring, DISABLED_ReadersAreServedWhileACpuGoesOfflineAndComesBack) {
   const StatsMount mount{data.path()};
   expect_in_use(mount);
   const auto is_bound = [&] {
-    const auto worker = std::to_string(mount.worker_pid());
-    return std::ranges::any_of(list("/proc/" + worker + "/task"), [&](const auto& thread) {
-      return contains(read_file("/proc/" + worker + "/task/" + thread + "/status").text,
-                      "Cpus_allowed_list:\t" + std::to_string(cpu) + "\n");
-    });
+    return std::ranges::count(cpus_of_threads(mount.worker_pid()), std::to_string(cpu)) != 0;
   };
   EXPECT_TRUE(is_bound());
   {

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "fs/fuse/affinity.hpp"
 #include "fs/fuse/ring/message.hpp"
 
 namespace hypeman::fs {
@@ -109,6 +110,7 @@ Result<void> Ring::attach_thread(int wake_signal) {
     return failure(error);
   }
   ::sigdelset(&waiting_mask_, wake_signal);
+  // NOLINTNEXTLINE(*-avoid-c-arrays): a vector would initialize it, which takes memory
   message_ = std::make_unique_for_overwrite<std::byte[]>(max_message_size(Buffers::payload_size()));
   wake_signal_ = wake_signal;
   thread_ = std::this_thread::get_id();
@@ -118,15 +120,9 @@ Result<void> Ring::attach_thread(int wake_signal) {
   return uring_.submit();
 }
 
-/// If the process may not run on that CPU, the thread runs on another one, which is only slower.
 void Ring::bind_to_cpu() {
   bound_at_ = std::chrono::steady_clock::now();
-  const auto cpu = static_cast<std::size_t>(queues_.front().cpu);
-  const auto size = CPU_ALLOC_SIZE(cpu + 1);
-  std::vector<unsigned long> cpus(size / sizeof(unsigned long));
-  auto* const set = reinterpret_cast<cpu_set_t*>(cpus.data());
-  CPU_SET_S(cpu, size, set);
-  static_cast<void>(::sched_setaffinity(0, size, set));
+  run_on_cpu(queues_.front().cpu);
 }
 
 /// The kernel moves the thread away when its CPU goes offline, and does not move it back.
