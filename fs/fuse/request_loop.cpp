@@ -245,8 +245,10 @@ int answer_first_request(Requests& requests, std::string& reason) {
     if (!offers_rings(buffer.bytes())) {
       reason = "the kernel does not offer it";
     } else if (const auto started = start_rings(requests); !started) {
+      const bool too_many = started.error() == std::errc::resource_unavailable_try_again;
       reason = "cannot start its threads: " + started.error().message() +
-               "; raise the limit on threads (TasksMax=)";
+               (too_many ? "; raise the limit on threads (TasksMax=)"
+                         : "; allow io_uring_enter(2) in the seccomp policy");
     }
     if (!reason.empty()) {
       rings = nullptr;

@@ -526,15 +526,23 @@ TEST_F(IoUring, IsNotUsedIfItsThreadsWouldBeTooMany) {
   EXPECT_TRUE(daemon.wait(std::chrono::seconds{10})) << "the daemon does not end";
 }
 
-TEST_F(IoUring, IsNotUsedIfDescriptorsAreTooFew) {
-  const TemporaryDirectory mountpoint;
-  auto daemon = ChildProcess::spawn({"prlimit", "--nofile=15:15", std::string{paths::statsfs}, "-f",
-                                     data.path(), mountpoint.path()});
-  const auto ended = [&] { return daemon.wait(std::chrono::milliseconds{0}).has_value(); };
-  ASSERT_TRUE(eventually([&] { return is_mounted(mountpoint.path()) || ended(); }));
-  EXPECT_FALSE(ended()) << daemon.captured_err();
-  daemon.send_signal(SIGTERM);
-  EXPECT_TRUE(daemon.wait(std::chrono::seconds{10})) << "the daemon does not end";
+/// As with too little memory, too few descriptors, or the seccomp policy of a container.
+TEST_F(IoUring, IsNotUsedIfASystemCallFails) {
+  for (const auto* const failing :
+       {"io_uring_setup:error=ENOMEM", "io_uring_setup:error=EMFILE:when=2",
+        "io_uring_register:error=EINVAL", "io_uring_enter:error=EPERM"}) {
+    const TemporaryDirectory mountpoint;
+    const std::string call{failing};
+    auto daemon =
+        ChildProcess::spawn({"strace", "--follow-forks", "--output=/dev/null",
+                             "--trace=" + call.substr(0, call.find(':')), "--inject=" + call,
+                             std::string{paths::statsfs}, "-f", data.path(), mountpoint.path()});
+    ASSERT_TRUE(eventually([&] { return is_mounted(mountpoint.path()); })) << daemon.captured_err();
+    expect_logged([&] { return daemon.captured_err(); }, "through /dev/fuse, not through io_uring");
+    EXPECT_EQ(read_file(mountpoint.path() / id / "allocated_vcpus").text, "2\n") << failing;
+    EXPECT_TRUE(run({"umount", mountpoint.path()}).status.success());
+    EXPECT_TRUE(daemon.wait(std::chrono::seconds{10})) << "the daemon does not end";
+  }
 }
 
 TEST_F(IoUring, NeedsNoLockedMemory) {
