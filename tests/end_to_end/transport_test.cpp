@@ -143,13 +143,13 @@ class Transport : public EndToEndTest {
     return run(options);
   }
 
-  void expect_values_on_every_cpu(const StatsMount& mount) const {
+  static void expect_values_on_every_cpu(const StatsMount& mount) {
     for (const int cpu : usable_cpus()) {
       EXPECT_EQ(run(on_cpu(cpu, {"cat", mount / id / "allocated_vcpus"})).out, "2\n") << cpu;
     }
   }
 
-  void expect_classic(const StatsMount& mount, std::string_view reason) const {
+  static void expect_classic(const StatsMount& mount, std::string_view reason) {
     expect_logged([&] { return mount.log(); }, "through /dev/fuse");
     expect_logged([&] { return mount.log(); }, reason);
     EXPECT_EQ(mount.value(id, "allocated_vcpus"), "2");
@@ -235,6 +235,7 @@ TEST_F(IoUring, ManyReadersAtOnceAllGetTheirValues) {
   std::atomic<int> wrong = 0;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(readers);
     for (int number = 0; number < readers; ++number) {
       threads.emplace_back([&, number] {
         for (int round = 0; round < rounds; ++round) {
