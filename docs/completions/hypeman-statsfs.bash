@@ -3,12 +3,13 @@
 
 # Completes the last of the comma-separated options after -o.
 _hypeman_statsfs_mount_option() {
-  local before='' last=$1 options=(foreground gid= mode= run_as=)
+  local before='' last=$1 options=(foreground gid= io_uring= mode= run_as=)
   if [[ $last == *,* ]]; then
     before=${last%,*},
     last=${last##*,}
   fi
   case $last in
+    io_uring=*) options=(io_uring=auto io_uring=on io_uring=off) ;;
     mode=*) options=(mode=0444 mode=0440 mode=0400) ;;
     gid=*) mapfile -t options < <(compgen -P gid= -g -- "${last#gid=}") ;;
     run_as=*) mapfile -t options < <(compgen -P run_as= -u -- "${last#run_as=}") ;;

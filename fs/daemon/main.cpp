@@ -84,8 +84,8 @@ int run(const fs::Options& options, fs::ParentConnection parent) {
     return fs::fail(mount.error().status, mount.error().message);
   }
   const auto log = options.foreground ? fs::LogTarget::standard_error : fs::LogTarget::syslog;
-  auto worker =
-      std::make_unique<fs::Worker>(*std::move(host), options.access, *std::move(user), log);
+  auto worker = std::make_unique<fs::Worker>(*std::move(host), options.access, *std::move(user),
+                                             log, options.transport);
   return fs::run_monitor(*std::move(mount), std::move(worker), std::move(parent), logger);
 }
 

@@ -57,6 +57,16 @@ std::optional<gid_t> parse_group(std::string_view text) {
   return group == nullptr ? std::nullopt : std::optional{group->gr_gid};
 }
 
+std::optional<TransportChoice> parse_transport(std::string_view text) {
+  if (text == "auto") {
+    return TransportChoice::automatic;
+  }
+  if (text == "on") {
+    return TransportChoice::io_uring;
+  }
+  return text == "off" ? std::optional{TransportChoice::classic} : std::nullopt;
+}
+
 /// Applies one -o option. Returns an error of one line, or nothing.
 std::optional<std::string> apply_mount_option(std::string_view option, Options& options) {
   if (option.starts_with("mode=")) {
@@ -82,6 +92,14 @@ std::optional<std::string> apply_mount_option(std::string_view option, Options& 
     }
     return std::nullopt;
   }
+  if (option.starts_with("io_uring=")) {
+    const auto transport = parse_transport(option.substr(option.find('=') + 1));
+    if (!transport) {
+      return std::string{option} + ": not a valid choice; use auto, on or off";
+    }
+    options.transport = *transport;
+    return std::nullopt;
+  }
   if (option == "foreground") {
     options.foreground = true;
     return std::nullopt;
@@ -89,7 +107,8 @@ std::optional<std::string> apply_mount_option(std::string_view option, Options& 
   if (is_ignored_option(option)) {
     return std::nullopt;
   }
-  return std::string{option} + ": unknown mount option; use mode=, gid=, run_as= or foreground";
+  return std::string{option} +
+         ": unknown mount option; use mode=, gid=, run_as=, io_uring= or foreground";
 }
 
 Exit usage_error(const std::string& problem) {
@@ -118,6 +137,8 @@ std::variant<Options, Exit> parse_command_line(std::span<char* const> arguments)
                  "gid=GROUP: group of the files and directories (default: root)\n"
                  "run_as=USER: user of the process that reads the statistics\n"
                  "  (default: hypeman-statsfs if that user exists, otherwise nobody)\n"
+                 "io_uring=auto|on|off: receive requests through io_uring (default: auto, if the\n"
+                 "  kernel allows it)\n"
                  "foreground: same as -f")
       ->delimiter(',')
       ->expected(1)

@@ -5,6 +5,7 @@
 #include <string>
 #include <variant>
 
+#include "fs/fuse/transport.hpp"
 #include "fs/sandbox/user.hpp"
 #include "fs/tree/tree.hpp"
 
@@ -17,6 +18,7 @@ struct Options {
   bool foreground = false;
   Access access;
   std::optional<User> run_as;  ///< if absent, default_user()
+  TransportChoice transport = TransportChoice::automatic;
 };
 
 /// The program prints `text` and exits with `status`: for --help, for --version, and for a wrong

@@ -14,13 +14,13 @@
 #include "collector/instances/instances.hpp"
 #include "collector/kernel/proc_pid_stat.hpp"
 #include "fs/fuse/request_loop.hpp"
+#include "fs/fuse/ring/rings.hpp"
 #include "fs/sandbox/hidepid.hpp"
 #include "fs/sandbox/sandbox.hpp"
 
 namespace hypeman::fs {
 namespace {
 
-constexpr std::string_view transport = "classic";
 
 /// Opens the parent of the data directory, because the data directory may be replaced, or something
 /// may be mounted on it. If the parent is the root directory, opens the data directory: everything
@@ -34,7 +34,13 @@ Result<UniqueFd> open_readable(const std::filesystem::path& guests) {
 }  // namespace
 
 int Worker::run(UniqueFd device, UniqueFd monitor_pipe, UniqueFd ready, ParentConnection parent) {
-  if (const auto dropped = drop_privileges(); !dropped) {
+  // The sandbox forbids to make them.
+  auto rings = transport_ == TransportChoice::classic ? tl::unexpected{std::string{}}
+                                                      : make_rings(device.get());
+  if (!rings && transport_ == TransportChoice::io_uring) {
+    return fail(EX_UNAVAILABLE, "-o io_uring=on is not possible: " + rings.error());
+  }
+  if (const auto dropped = drop_privileges(rings.has_value()); !dropped) {
     return fail(EX_NOPERM, dropped.error());
   }
   if (const auto checked = check_access(); !checked) {
@@ -42,13 +48,14 @@ int Worker::run(UniqueFd device, UniqueFd monitor_pipe, UniqueFd ready, ParentCo
   }
   host_.logger = queueing_logger(*host_.logger);
   collector::Instances instances{host_};
-  Tree tree{instances, access_, transport};
+  Tree tree{instances, access_};
   // The monitor notifies the parent. If the monitor dies first, the parent waits until all copies
   // of the pipe are closed, so close the worker's copy.
   parent.redirect_standard_streams();
   parent = {};
-  const auto ended =
-      run_request_loop(std::move(device), monitor_pipe.get(), std::move(ready), tree);
+  const auto ended = run_request_loop(
+      {.device = std::move(device), .choice = transport_, .rings = std::move(rings)},
+      monitor_pipe.get(), std::move(ready), tree, *host_.logger);
   if (!ended) {
     host_.logger->error("{}", ended.error());
   }
@@ -56,7 +63,7 @@ int Worker::run(UniqueFd device, UniqueFd monitor_pipe, UniqueFd ready, ParentCo
   end_process(ended ? EX_OK : EX_SOFTWARE, *host_.logger);
 }
 
-tl::expected<void, std::string> Worker::drop_privileges() const {
+tl::expected<void, std::string> Worker::drop_privileges(bool uses_rings) const {
   // syslog(3) needs the time zone. The sandboxed process cannot read the time zone file.
   ::tzset();
   const auto directory = open_readable(host_.guests.path());
@@ -67,7 +74,8 @@ tl::expected<void, std::string> Worker::drop_privileges() const {
   Sandbox sandbox{.user = user_,
                   .groups = {},
                   .readable_directories = {host_.procfs.root.get(), host_.sys.get()},
-                  .log = log_};
+                  .log = log_,
+                  .io_uring = uses_rings};
   for (const auto* const opened : {&directory, &data_dir, &guests}) {
     if (*opened) {
       sandbox.readable_directories.push_back((*opened)->get());

@@ -3,6 +3,8 @@
 #include <thread>
 #include <utility>
 
+#include "fs/fuse/affinity.hpp"
+
 namespace hypeman::fs {
 
 bool DeferredRequests::wait_until_idle(std::chrono::steady_clock::time_point deadline) {
@@ -24,7 +26,10 @@ bool DeferredRequests::add(std::shared_ptr<void> owner, uid_t user, std::functio
     ++threads_;
   }
   try {
-    std::thread{[this, owner = std::move(owner)] { answer_all(); }}.detach();
+    std::thread{[this, owner = std::move(owner)] {
+      run_on_any_cpu();  // the thread of a ring, which may have started this one, is bound to a CPU
+      answer_all();
+    }}.detach();
   } catch (...) {
     {
       const std::lock_guard lock{mutex_};

@@ -62,7 +62,9 @@ void answer(fuse_req_t request, DeferredRequests* deferred, Operation operation)
     return;
   }
   answer(request, [&]() -> Result<void> {
-    if (!deferred->add(served(request).owner.lock(), reader_of(request).user,
+    const auto& rings = served(request).rings;
+    if ((rings != nullptr && !rings->may_answer_later()) ||
+        !deferred->add(served(request).owner.lock(), reader_of(request).user,
                        [request, operation] { answer(request, operation); })) {
       return failure(EAGAIN);
     }
@@ -85,7 +87,11 @@ double attribute_timeout(const Tree& tree, const Attributes& attributes) {
   return S_ISDIR(attributes.st_mode) && !tree.access().everybody() ? 1.0 : 0.0;
 }
 
-void initialize(void* /*served*/, fuse_conn_info* connection) {
+void initialize(void* user_data, fuse_conn_info* connection) {
+  if (const auto& rings = static_cast<ServedTree*>(user_data)->rings; rings != nullptr) {
+    // libfuse calculates the maximum size of all requests and replies from it.
+    connection->max_write = static_cast<unsigned>(rings->payload_size());
+  }
   // With this, the kernel would send the parts of a large asynchronous read with O_DIRECT at the
   // same time. A later part could be answered before the part at offset 0, which takes a new
   // sample: the reader would get parts of two samples.

@@ -25,7 +25,7 @@ tl::expected<void, std::string> enter_sandbox(const Sandbox& sandbox, spdlog::lo
     logger.warn("cannot restrict file access with Landlock: {}; continuing without it",
                 restricted.error().message());
   }
-  if (const auto restricted = restrict_system_calls(sandbox.log); !restricted) {
+  if (const auto restricted = restrict_system_calls(sandbox.log, sandbox.io_uring); !restricted) {
     logger.warn("cannot restrict system calls with seccomp: {}; continuing without it",
                 restricted.error().message());
   }

@@ -20,6 +20,7 @@ struct Sandbox {
   std::vector<gid_t> groups;              ///< supplementary groups
   std::vector<int> readable_directories;  ///< descriptors; files below them can be read
   LogTarget log;
+  bool io_uring = false;  ///< the process uses rings that were made before
 };
 
 /// Restricts this process permanently. It then runs as the user, has CAP_DAC_READ_SEARCH as its

@@ -1,6 +1,7 @@
 #include "fs/sandbox/seccomp.hpp"
 
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -154,9 +155,15 @@ void allow_syslog(Filter& filter) {
   filter.allow(SCMP_SYS(sendto), {equals(4, 0)});
 }
 
+void allow_rings(Filter& filter) {
+  filter.allow(SCMP_SYS(io_uring_enter), {has_bits(3, ~scmp_datum_t{IORING_ENTER_GETEVENTS}, 0)});
+  // Moves only the calling thread.
+  filter.allow(SCMP_SYS(sched_setaffinity), {equals(0, 0)});
+}
+
 }  // namespace
 
-Result<void> restrict_system_calls(LogTarget log) {
+Result<void> restrict_system_calls(LogTarget log, bool io_uring) {
   Filter filter;
   filter.allow(request_calls);
   filter.allow(runtime_calls);
@@ -167,6 +174,9 @@ Result<void> restrict_system_calls(LogTarget log) {
   allow_threads(filter);
   if (log == LogTarget::syslog) {
     allow_syslog(filter);
+  }
+  if (io_uring) {
+    allow_rings(filter);
   }
   return filter.load();
 }

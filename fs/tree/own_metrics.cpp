@@ -76,8 +76,7 @@ std::size_t OwnMetrics::size() {
   constexpr std::size_t max_digits = 20;  // of a 64-bit number
   constexpr std::size_t max_transport = 20;
   static const auto without_numbers = [] {
-    const OwnMetrics empty{""};
-    return empty.families().size();
+    return OwnMetrics{}.families().size();
   }();
   return without_numbers + max_transport + (1 + kinds) * (max_digits - 1);
 }

@@ -13,8 +13,9 @@ namespace hypeman::fs {
 /// What the daemon shows of itself in metrics.prom. Thread-safe.
 class OwnMetrics {
  public:
-  /// `transport` is the way in which the kernel sends the requests. It must be a constant.
-  explicit OwnMetrics(std::string_view transport) : transport_{transport} {}
+  /// The way in which the kernel sends the requests. It must be a constant. Call this before the
+  /// other functions.
+  void set_transport(std::string_view transport) { transport_ = transport; }
 
   void count_read() { reads_.fetch_add(1, std::memory_order_relaxed); }
   /// Of an open(2) or read(2) of a file.
@@ -29,7 +30,7 @@ class OwnMetrics {
 
   static constexpr std::size_t kinds = 6;
 
-  const std::string_view transport_;
+  std::string_view transport_;
   std::atomic<std::uint64_t> reads_ = 0;
   std::array<std::atomic<std::uint64_t>, kinds> errors_{};
 };

@@ -127,8 +127,8 @@ std::vector<collector::FoundInstance> with_records(
 
 }  // namespace
 
-Tree::Tree(collector::Instances& instances, Access access, std::string_view transport)
-    : instances_{instances}, access_{access}, mounted_at_{now()}, own_metrics_{transport} {}
+Tree::Tree(collector::Instances& instances, Access access)
+    : instances_{instances}, access_{access}, mounted_at_{now()} {}
 
 Result<Node> Tree::node(Inode inode) const {
   auto found = nodes_.find(inode);

@@ -37,9 +37,10 @@ using Attributes = struct stat;
 /// FUSE node IDs but no FUSE functions. Errors are errno values. Thread-safe.
 class Tree {
  public:
-  /// `instances` must outlive this object and the files that it opens. `transport`: as for
-  /// OwnMetrics.
-  Tree(collector::Instances& instances, Access access, std::string_view transport);
+  /// `instances` must outlive this object and the files that it opens.
+  Tree(collector::Instances& instances, Access access);
+
+  [[nodiscard]] OwnMetrics& own_metrics() { return own_metrics_; }
 
   [[nodiscard]] const Access& access() const { return access_; }
 

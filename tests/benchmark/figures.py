@@ -18,6 +18,11 @@ def spread(values):
     return Spread(median, low, high)
 
 
+def single(value):
+    """A value that was measured once."""
+    return Spread(value, value, value)
+
+
 def paired_ratio(numerators, denominators):
     """The ratios of neighbouring blocks. A disturbance that affects both blocks does not change the ratio."""
     return spread([n / d for n, d in zip(numerators, denominators)])

@@ -1,5 +1,6 @@
 """Starts, inspects and ends the processes of a run."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -46,6 +47,17 @@ def tree_of(pid):
         for child in (task / "children").read_text().split():
             found += tree_of(int(child))
     return found
+
+
+@contextlib.contextmanager
+def kernel_setting(path, value):
+    """Sets a parameter of the kernel for a while."""
+    old = path.read_text()
+    path.write_text(value)
+    try:
+        yield
+    finally:
+        path.write_text(old)
 
 
 def run_on(cpus, pid):

@@ -8,7 +8,7 @@ import resource
 import statistics
 import subprocess
 
-from figures import duration, paired_ratio, spread
+from figures import duration, paired_ratio, single, spread
 from report import Finding, detail
 from sample_row import in_process
 
@@ -84,6 +84,30 @@ def open_row(stage):
 
 def pread_row(stage):
     return beside_constant(stage, "pread", "pread", "pread on a held descriptor", 1.35)
+
+
+def transport_row(stage):
+    """Reads through io_uring beside reads through /dev/fuse, by the same reader. The placement is that of the
+    classic daemon and of the reader: with io_uring, a thread on the reader's CPU answers."""
+    if not stage.has_rings():
+        detail("this kernel does not have FUSE over io_uring")
+        return []
+    findings = []
+    for mode, what in (("open", "open+read+close of stats.json"), ("pread", "pread on a held descriptor")):
+        rings = {}
+        for placement in Placement:
+            ring, classic = read_sides(stage, [(mode, 1, stage.ring_mount(10).stats_files()[:1]),
+                                               (mode, 1, stage.mount(10).stats_files()[:1])], placement=placement)
+            rings[placement] = ring
+            detail(f"{what}, {placement.value}: io_uring {ring}, classic {classic}")
+            if placement is Placement.FREE:
+                findings.append(Finding("transport",
+                                        f"p99 of {what} with io_uring, beside /dev/fuse, {placement.value}",
+                                        str(ring), str(classic), single(classic.p99 / ring.p99), 3, at_least=True))
+        best, worst = (choose(rings.values(), key=lambda side: side.p50) for choose in (min, max))
+        findings.append(Finding("transport", f"{what} with io_uring, worst placement beside the best", str(worst),
+                                str(best), single(worst.p50 / best.p50), 1.25))
+    return findings
 
 
 def lxcfs_row(stage):

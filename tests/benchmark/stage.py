@@ -14,6 +14,7 @@ from pathlib import Path
 import processes
 
 MOST_PROCESSES = 1000  # more instances share processes
+RING_PARAMETER = Path("/sys/module/fuse/parameters/enable_uring")
 
 
 def free_port():
@@ -66,7 +67,7 @@ class Stage:
         path.mkdir()
         return path
 
-    def _start_mounted(self, mountpoint, command, environment=None):
+    def _start_mounted(self, mountpoint, command, environment=None, binds_itself=False):
         log = Path(f"{mountpoint}.log")
         # Unmounts if the program does not. It runs after the program has ended: the last callback runs first.
         self._stack.callback(subprocess.run, ["umount", "--quiet", "--lazy", mountpoint], check=False,
@@ -74,7 +75,8 @@ class Stage:
         with open(log, "wb") as output:
             daemon = processes.start(self._stack, command, log=output, environment=environment)
         processes.until(lambda: os.path.ismount(mountpoint), command[0], log)
-        self._servers.append(daemon.pid)
+        if not binds_itself:
+            self._servers.append(daemon.pid)
         return daemon
 
     def run_servers_on(self, cpus):
@@ -133,12 +135,26 @@ class Stage:
         """The same, with one instance for each PID."""
         return self._once(("data", name), lambda: self._write_instances(f"data-{name}", pids, len(pids)))
 
-    def serve(self, name, instances):
+    def serve(self, name, instances, io_uring=False):
+        """With io_uring, each thread of the daemon stays on its own CPU, wherever run_servers_on() moves others."""
         data, ids = instances
         mountpoint = self._new_directory(f"stats-{name}")
         daemon = self._start_mounted(mountpoint,
-                                     [self.build / "fs/hypeman-statsfs", "-f", data, mountpoint])
+                                     [self.build / "fs/hypeman-statsfs", "-f", "-o",
+                                      f"io_uring={'on' if io_uring else 'off'}", data, mountpoint],
+                                     binds_itself=io_uring)
         return Mount(mountpoint, daemon, ids)
+
+    @staticmethod
+    def has_rings():
+        return RING_PARAMETER.exists()
+
+    def ring_mount(self, count):
+        """The same as mount(), with io_uring."""
+        def start():
+            with processes.kernel_setting(RING_PARAMETER, "Y"):
+                return self.serve(f"{count}-io_uring", self.instances(count), io_uring=True)
+        return self._once(("ring_mount", count), start)
 
     def mount(self, count, purpose="shared", most_processes=MOST_PROCESSES):
         """A mount with `count` instances. Each purpose gets its own daemon."""

@@ -1,24 +1,18 @@
 #include <fcntl.h>
-#include <linux/fuse.h>
 #include <poll.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstddef>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <optional>
-#include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -34,66 +28,12 @@
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
 #include "tests/support/temporary_directory.hpp"
+#include "tests/support/unanswered_mount.hpp"
 
 namespace hypeman::tests {
 namespace {
 
 constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
-
-/// A FUSE file system that answers no request after FUSE_INIT. A system call on it hangs until this
-/// object is destroyed.
-class SilentFileSystem {
- public:
-  explicit SilentFileSystem(std::filesystem::path mountpoint) : mountpoint_{std::move(mountpoint)} {
-    const auto options =
-        "rootmode=40000,user_id=0,group_id=0,allow_other,fd=" + std::to_string(device_.get());
-    if (::mount("silent", mountpoint_.c_str(), "fuse", 0, options.c_str()) != 0) {
-      throw errno_error("mount");
-    }
-    take_request();
-    fuse_init_in request{};
-    std::memcpy(&request, request_.data() + sizeof(fuse_in_header), sizeof request);
-    fuse_init_out reply{};
-    reply.major = FUSE_KERNEL_VERSION;
-    reply.minor = request.minor;
-    reply.max_write = 4096;
-    fuse_out_header header{};
-    std::memcpy(&header.unique, request_.data() + offsetof(fuse_in_header, unique),
-                sizeof header.unique);
-    header.len = sizeof header + sizeof reply;
-    const std::array<iovec, 2> parts{{{.iov_base = &header, .iov_len = sizeof header},
-                                      {.iov_base = &reply, .iov_len = sizeof reply}}};
-    if (::writev(device_.get(), parts.data(), parts.size()) < 0) {
-      throw errno_error("answer FUSE_INIT");
-    }
-  }
-  SilentFileSystem(const SilentFileSystem&) = delete;
-  SilentFileSystem& operator=(const SilentFileSystem&) = delete;
-  SilentFileSystem(SilentFileSystem&&) = delete;
-  SilentFileSystem& operator=(SilentFileSystem&&) = delete;
-  ~SilentFileSystem() { ::umount2(mountpoint_.c_str(), MNT_DETACH); }
-
-  /// Waits until a system call hangs. SIGKILL can end it.
-  void await_request() const {
-    pollfd event{.fd = device_.get(), .events = POLLIN, .revents = 0};
-    if (::poll(&event, 1, timeout_ms) != 1) {
-      throw std::runtime_error{"there is no request"};
-    }
-  }
-  /// Takes the request of the system call that hangs. After that, not even SIGKILL can end it.
-  void take_request() {
-    await_request();
-    if (::read(device_.get(), request_.data(), request_.size()) <= 0) {
-      throw errno_error("read a request");
-    }
-  }
-
- private:
-  static constexpr int timeout_ms = 10'000;
-  std::filesystem::path mountpoint_;
-  UniqueFd device_{::open("/dev/fuse", O_RDWR | O_CLOEXEC)};
-  std::array<char, 65536> request_{};
-};
 
 /// Calls it by number, because glibc 2.36 declares pidfd_open() without C linkage.
 UniqueFd pidfd_of(pid_t process) {
@@ -171,7 +111,7 @@ TEST_F(Lifecycle, SigtermEndsEverythingWhileAReadHangsInTheKernel) {
   auto daemon = start();
   const auto worker = pidfd_of(worker_of(daemon.pid()));
   std::optional<ChildProcess> reader;  // hangs longer than the silent file system
-  const SilentFileSystem silent{data.instance(id)};
+  const UnansweredMount silent{data.instance(id)};
   reader = ChildProcess::spawn({"cat", mountpoint.path() / id / "allocated_vcpus"});
   silent.await_request();
 
@@ -187,7 +127,7 @@ TEST_F(Lifecycle, SigtermEndsTheMonitorIfTheWorkerCannotBeKilled) {
   const auto worker = pidfd_of(worker_of(daemon.pid()));
   std::optional<ChildProcess> reader;  // hangs longer than the silent file system
   {
-    SilentFileSystem silent{data.instance(id)};
+    UnansweredMount silent{data.instance(id)};
     reader = ChildProcess::spawn({"cat", mountpoint.path() / id / "allocated_vcpus"});
     silent.take_request();
 
@@ -203,7 +143,7 @@ TEST_F(Lifecycle, SigtermEndsTheMonitorIfTheWorkerCannotBeKilled) {
 }
 
 TEST_F(Lifecycle, SigtermEndsAStartThatHangsInTheKernel) {
-  const SilentFileSystem silent{data.guests()};
+  const UnansweredMount silent{data.guests()};
   auto daemon = ChildProcess::spawn(
       {std::string{paths::statsfs}, "-f", data.guests() / "data", mountpoint.path()});
   silent.await_request();
@@ -217,7 +157,7 @@ TEST_F(Lifecycle, SigtermEndsAWorkerThatHangsBeforeItDropsItsPrivileges) {
   std::filesystem::remove(data.guests());
   std::filesystem::create_directory(data.path() / "hangs");
   std::filesystem::create_symlink("hangs/guests", data.guests());
-  const SilentFileSystem silent{data.path() / "hangs"};
+  const UnansweredMount silent{data.path() / "hangs"};
   auto daemon =
       ChildProcess::spawn({std::string{paths::statsfs}, "-f", data.path(), mountpoint.path()});
   silent.await_request();
@@ -521,7 +461,7 @@ TEST_F(Lifecycle, MeasuresMoreInstancesThanDescriptors) {
     data.write(running_record("instance" + std::to_string(index), process.pid(), data.socket(id)));
   }
   auto daemon = ChildProcess::spawn({"prlimit", "--nofile=128:128", std::string{paths::statsfs},
-                                     "-f", data.path(), mountpoint.path()});
+                                     "-f", "-o", "io_uring=off", data.path(), mountpoint.path()});
   ASSERT_TRUE(eventually([&] { return is_mounted(mountpoint.path()); })) << daemon.captured_err();
   for (int round = 0; round < 2; ++round) {
     for (int index = 0; index < instances; ++index) {

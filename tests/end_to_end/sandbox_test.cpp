@@ -2,6 +2,7 @@
 #include "fs/sandbox/sandbox.hpp"
 
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -17,11 +18,14 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <sstream>
 #include <string>
@@ -33,6 +37,7 @@
 #include <spdlog/sinks/ostream_sink.h>
 
 #include "base/unique_fd.hpp"
+#include "fs/fuse/ring/uring.hpp"
 #include "fs/sandbox/sanitizers.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/privileges.hpp"
@@ -133,7 +138,8 @@ class SandboxTest : public EndToEndTest {
   /// Tries all operations in a child process that calls `prepare` and enters the sandbox.
   void try_all(
       const std::vector<Attempt>& attempts, fs::LogTarget log = fs::LogTarget::standard_error,
-      const std::function<void()>& prepare = [] {}, const std::string& expected_log = {}) const {
+      const std::function<void()>& prepare = [] {}, const std::string& expected_log = {},
+      bool io_uring = false) const {
     constexpr int not_tried = -1;
     SharedNumbers results{attempts.size()};
     for (std::size_t index = 0; index < attempts.size(); ++index) {
@@ -150,7 +156,8 @@ class SandboxTest : public EndToEndTest {
           enter_and_log({.user = nobody,
                          .groups = {},
                          .readable_directories = {data_fd.get(), proc_fd.get(), sys_fd.get()},
-                         .log = log});
+                         .log = log,
+                         .io_uring = io_uring});
       if (logged != expected_log) {
         static_cast<void>(::write(STDERR_FILENO, logged.data(), logged.size()));
         ::_exit(1);
@@ -307,6 +314,138 @@ TEST_F(SandboxTest, CanCreateASocketOnlyForSyslog) {
   attempts.push_back(call("bind", EPERM, SYS_bind, 0, nullptr, 0));
   attempts.push_back(call("listen", EPERM, SYS_listen, 0, 1));
   try_all(attempts, fs::LogTarget::syslog);
+}
+
+/// A ring of the worker, and operations on it. The child process of try_all() makes the ring.
+class RingSandboxTest : public SandboxTest {
+ protected:
+  /// Submits an operation. The result is its errno.
+  [[nodiscard]] Attempt through_ring(const std::string& what, int expected,
+                                     const std::function<void(io_uring_sqe&)>& fill) {
+    return {what, expected, [this, fill] {
+              auto& ring = ring_->raw();
+              auto* const submission = ::io_uring_get_sqe(&ring);
+              constexpr std::size_t large_submission = 128;
+              std::memset(submission, 0, large_submission);
+              fill(*submission);
+              if (const auto submitted = ring_->submit(); !submitted) {
+                return submitted.error().value();
+              }
+              const auto completion = ring_->take();
+              return completion ? -completion->result : EINPROGRESS;
+            }};
+  }
+
+  void try_all_with_ring(const std::vector<Attempt>& attempts) {
+    try_all(
+        attempts, fs::LogTarget::standard_error,
+        [this] {
+          device_ = UniqueFd{::open("/dev/fuse", O_RDWR | O_CLOEXEC)};
+          auto made = fs::Uring::create(device_.get(), 8, 8);
+          if (!made) {
+            ::_exit(2);
+          }
+          ring_.emplace(*std::move(made));
+        },
+        {}, /*io_uring=*/true);
+  }
+
+  UniqueFd device_;
+  std::optional<fs::Uring> ring_;
+  std::array<char, 16> buffer_{};
+};
+
+TEST_F(RingSandboxTest, ARingAcceptsOnlyCommandsToItsDevice) {
+  const auto path = (outside.path() / "file").string();
+  const auto address = [](const void* pointer) {
+    return static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(pointer));
+  };
+  std::vector<Attempt> attempts;
+  for (const unsigned flags : {0U, unsigned{IOSQE_FIXED_FILE}}) {
+    const auto with = [&](const std::string& what, unsigned operation, int fd, const void* pointer,
+                          std::uint64_t offset, std::uint32_t length) {
+      attempts.push_back(through_ring(what + " with flags " + std::to_string(flags), EACCES,
+                                      [=](io_uring_sqe& submission) {
+                                        submission.opcode = static_cast<std::uint8_t>(operation);
+                                        submission.flags = static_cast<std::uint8_t>(flags);
+                                        submission.fd = fd;
+                                        submission.addr = address(pointer);
+                                        submission.off = offset;
+                                        submission.len = length;
+                                      }));
+    };
+    with("OPENAT", IORING_OP_OPENAT, AT_FDCWD, path.c_str(), 0, 0);
+    with("OPENAT2", IORING_OP_OPENAT2, AT_FDCWD, path.c_str(), 0, sizeof(open_how));
+    with("SOCKET", IORING_OP_SOCKET, AF_INET, nullptr, SOCK_STREAM, 0);
+    with("CONNECT", IORING_OP_CONNECT, 0, buffer_.data(), 16, 0);
+    with("SEND", IORING_OP_SEND, 0, buffer_.data(), 0, 16);
+    with("READ", IORING_OP_READ, 0, buffer_.data(), 0, 16);
+    with("WRITE", IORING_OP_WRITE, STDERR_FILENO, buffer_.data(), 0, 16);
+    with("UNLINKAT", IORING_OP_UNLINKAT, AT_FDCWD, path.c_str(), 0, 0);
+    with("MSG_RING", IORING_OP_MSG_RING, 0, nullptr, 0, 0);
+    with("NOP", IORING_OP_NOP, 0, nullptr, 0, 0);
+  }
+  const auto command = [&](const std::string& what, int expected, unsigned flags, int fd) {
+    attempts.push_back(through_ring(what, expected, [=](io_uring_sqe& submission) {
+      submission.opcode = IORING_OP_URING_CMD;
+      submission.flags = static_cast<std::uint8_t>(flags);
+      submission.fd = fd;
+    }));
+  };
+  command("a command to another descriptor", EACCES, 0, STDERR_FILENO);
+  command("a command to another registered file", EBADF, IOSQE_FIXED_FILE, 1);
+  command("a linked command", EACCES, IOSQE_FIXED_FILE | IOSQE_IO_LINK, 0);
+  command("a command in another thread", EACCES, IOSQE_FIXED_FILE | IOSQE_ASYNC, 0);
+  try_all_with_ring(attempts);
+  EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST_F(RingSandboxTest, RingsCannotBeMadeOrChanged) {
+  std::vector<Attempt> attempts{
+      call("io_uring_setup", EPERM, SYS_io_uring_setup, 1, nullptr),
+      {"io_uring_register", EPERM,
+       [this] {
+         return outcome(::syscall(SYS_io_uring_register, ring_->raw().ring_fd,
+                                  IORING_UNREGISTER_FILES, nullptr, 0));
+       }},
+      {"io_uring_enter with another flag", EPERM,
+       [this] {
+         return outcome(::syscall(SYS_io_uring_enter, ring_->raw().ring_fd, 0, 0,
+                                  IORING_ENTER_SQ_WAIT, nullptr, 0));
+       }},
+      {"io_uring_enter", 0,
+       [this] {
+         return outcome(::syscall(SYS_io_uring_enter, ring_->raw().ring_fd, 0, 0,
+                                  IORING_ENTER_GETEVENTS, nullptr, 0));
+       }},
+      call("sched_setaffinity of another process", EPERM, SYS_sched_setaffinity, ::getpid(), 0,
+           nullptr),
+  };
+  try_all_with_ring(attempts);
+}
+
+/// The filter does not allow a change, and neither does the ring itself.
+TEST_F(RingSandboxTest, ARingRefusesChangesItself) {
+  const UniqueFd device{::open("/dev/fuse", O_RDWR | O_CLOEXEC)};
+  auto ring = fs::Uring::create(device.get(), 8, 8);
+  ASSERT_TRUE(ring) << ring.error().message();
+  for (const unsigned operation :
+       {unsigned{IORING_UNREGISTER_FILES}, unsigned{IORING_REGISTER_FILES2},
+        unsigned{IORING_REGISTER_FILES_UPDATE}, unsigned{IORING_REGISTER_EVENTFD},
+        unsigned{IORING_REGISTER_PERSONALITY}}) {
+    EXPECT_EQ(outcome(::syscall(SYS_io_uring_register, ring->raw().ring_fd, operation, nullptr, 0)),
+              EACCES)
+        << operation;
+  }
+}
+
+TEST_F(SandboxTest, WithoutRingsIoUringIsForbidden) {
+  try_all({
+      call("io_uring_setup", EPERM, SYS_io_uring_setup, 1, nullptr),
+      call("io_uring_enter", EPERM, SYS_io_uring_enter, 0, 0, 0, 0, nullptr, 0),
+      call("io_uring_register", EPERM, SYS_io_uring_register, 0, 0, nullptr, 0),
+      call("sched_setaffinity", EPERM, SYS_sched_setaffinity, 0, 0, nullptr),
+  });
 }
 
 TEST_F(SandboxTest, CannotExecute) {

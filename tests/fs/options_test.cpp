@@ -142,6 +142,18 @@ TEST(Options, RunAsIsAnExistingUser) {
   }
 }
 
+TEST(Options, IoUringIsAutomaticUnlessItIsSwitchedOnOrOff) {
+  using fs::TransportChoice;
+  EXPECT_EQ(options({}).transport, TransportChoice::automatic);
+  EXPECT_EQ(options({"-o", "io_uring=auto"}).transport, TransportChoice::automatic);
+  EXPECT_EQ(options({"-o", "io_uring=on"}).transport, TransportChoice::io_uring);
+  EXPECT_EQ(options({"-o", "ro,io_uring=off"}).transport, TransportChoice::classic);
+  for (const std::string choice : {"", "yes", "ON", "on "}) {
+    EXPECT_TRUE(contains(usage_error({"-o", "io_uring=" + choice}), "use auto, on or off"))
+        << choice;
+  }
+}
+
 TEST(Options, UserIsAnOptionOfMount) {
   // In fstab(5), "user" allows ordinary users to mount. It does not set the user of the worker.
   EXPECT_FALSE(options({"-o", "user"}).run_as);
@@ -209,8 +221,8 @@ TEST(Options, HelpIsNotAnError) {
   ASSERT_TRUE(std::holds_alternative<Exit>(parsed));
   const auto& exit = std::get<Exit>(parsed);
   EXPECT_EQ(exit.status, EX_OK);
-  for (const auto* word :
-       {"DATA_DIR", "MOUNTPOINT", "-f", "-o", "--version", "mode=", "gid=", "run_as="}) {
+  for (const auto* word : {"DATA_DIR", "MOUNTPOINT", "-f", "-o", "--version",
+                           "mode=", "gid=", "run_as=", "io_uring="}) {
     EXPECT_TRUE(contains(exit.text, word)) << word;
   }
 }

@@ -111,7 +111,7 @@ class TreeTest : public ::testing::Test {
   FakeSys sys_;
   TestHost host_{proc_.path(), sys_.path()};
   collector::Instances instances_{host_.host()};
-  Tree tree_{instances_, {}, "test"};
+  Tree tree_{instances_, {}};
 };
 
 TEST_F(TreeTest, HasTheDocumentedLayout) {
@@ -190,6 +190,7 @@ TEST_F(TreeTest, CountsItsReadsAndTheirErrors) {
   static_cast<void>(content(std::filesystem::path{second_id} / "start_time_seconds"));
   break_kernel_files();
   static_cast<void>(content(file("network_rx_bytes")));
+  tree().own_metrics().set_transport("test");
   const auto text = content("metrics.prom");
   EXPECT_NE(text.find("hypeman_statsfs_build_info{version=\""), std::string::npos) << text;
   EXPECT_NE(text.find("hypeman_statsfs_transport_info{transport=\"test\"} 1\n"), std::string::npos);
@@ -275,7 +276,7 @@ TEST_F(TreeTest, OnlyAReadThatContinuesATextNeverWaits) {
 
 TEST_F(TreeTest, ShowsTheOptionsModeAndGroup) {
   collector::Instances instances{host().host()};
-  Tree restricted{instances, {.file_mode = 0440, .group = 7}, "test"};
+  Tree restricted{instances, {.file_mode = 0440, .group = 7}};
   const auto directory = restricted.attributes(root, reader).value();
   EXPECT_EQ(directory.st_mode, static_cast<mode_t>(S_IFDIR | 0550));
   EXPECT_EQ(directory.st_gid, 7U);
