@@ -67,22 +67,22 @@ class VirtualMachineTest : public EndToEndTest {
     if (IsSkipped() || HasFatalFailure()) {
       return;
     }
-    if (host_ == nullptr) {
-      host_ = std::make_unique<Host>();
+    if (host == nullptr) {
+      host = std::make_unique<Host>();
     }
   }
 
-  static void TearDownTestSuite() { host_.reset(); }
+  static void TearDownTestSuite() { host.reset(); }
 
-  static VirtualMachine& machine() { return host_->vm->machine(); }
-  static RunningVm& vm() { return *host_->vm; }
-  static const StatsMount& mount() { return host_->mount; }
-  static const DataDirectory& data() { return host_->data; }
+  static VirtualMachine& machine() { return host->vm->machine(); }
+  static RunningVm& vm() { return *host->vm; }
+  static const StatsMount& mount() { return host->mount; }
+  static const DataDirectory& data() { return host->data; }
 
   /// Deletes the VM and its TAP, as Hypeman does, and starts it again.
   static void restart() {
-    host_->vm.reset();
-    host_->vm = std::make_unique<RunningVm>(host_->data, host_->image, id);
+    host->vm.reset();
+    host->vm = std::make_unique<RunningVm>(host->data, host->image, id);
   }
 
   static Traffic network_files() {
@@ -121,7 +121,7 @@ class VirtualMachineTest : public EndToEndTest {
     StatsMount mount{data.path()};
   };
 
-  static inline std::unique_ptr<Host> host_;
+  static inline std::unique_ptr<Host> host;
 };
 
 TEST_F(VirtualMachineTest, NetworkFilesCountExactlyTheBytesOfTheGuest) {

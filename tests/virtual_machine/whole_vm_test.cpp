@@ -86,17 +86,17 @@ class WholeVmTest : public EndToEndTest {
     if (IsSkipped() || HasFatalFailure()) {
       return;
     }
-    if (host_ == nullptr) {
-      host_ = std::make_unique<Host>();
+    if (host == nullptr) {
+      host = std::make_unique<Host>();
     }
   }
 
-  static void TearDownTestSuite() { host_.reset(); }
+  static void TearDownTestSuite() { host.reset(); }
 
-  static VirtualMachine& machine() { return host_->vm.machine(); }
-  static Tap& tap() { return host_->vm.tap(); }
-  static const StatsMount& mount() { return host_->mount; }
-  static const DataDirectory& data() { return host_->data; }
+  static VirtualMachine& machine() { return host->vm.machine(); }
+  static Tap& tap() { return host->vm.tap(); }
+  static const StatsMount& mount() { return host->mount; }
+  static const DataDirectory& data() { return host->data; }
 
   static pid_t vcpu_thread() {
     for (const char* name : {"CPU 0/TCG", "CPU 0/KVM"}) {
@@ -144,7 +144,7 @@ class WholeVmTest : public EndToEndTest {
     StatsMount mount{data.path()};
   };
 
-  static inline std::unique_ptr<Host> host_;
+  static inline std::unique_ptr<Host> host;
 };
 
 TEST_F(WholeVmTest, VcpuFilesAreTheTimesOfTheThreadThatRunsIt) {
