@@ -75,9 +75,7 @@ std::string OwnMetrics::text() const {
 std::size_t OwnMetrics::size() {
   constexpr std::size_t max_digits = 20;  // of a 64-bit number
   constexpr std::size_t max_transport = 20;
-  static const auto without_numbers = [] {
-    return OwnMetrics{}.families().size();
-  }();
+  static const auto without_numbers = [] { return OwnMetrics{}.families().size(); }();
   return without_numbers + max_transport + (1 + kinds) * (max_digits - 1);
 }
 
