@@ -220,7 +220,7 @@ TEST_F(WholeHost, SummaryShowsNumbersForPeopleAndTheirTotals) {
 }
 
 TEST_F(WholeHost, SummaryShowsNoControlCharactersOfANameAndJsonKeepsThem) {
-  const std::string name = "a\x1b[2Jb\nc\td\x7f\u009b\xe2\x80\xae \"e\\";
+  const std::string name = "a\x1b[2Jb\nc\td\x7f\u009b\u2028 \"e\\";
   data.write({.id = numbered_id(5), .name = name});
   data.write({.id = numbered_id(6), .name = std::string(255, 'n')});
   data.write({.id = numbered_id(7), .name = ""});
