@@ -178,7 +178,7 @@ TEST(Documentation, DevelopmentListsEachSourceDirectory) {
 
 /// A metrics.prom without VMs: it has all families, and the series that are not of a VM.
 std::string empty_metrics() {
-  return fs::OwnMetrics{"classic"}.text() + collector::prometheus_text({}, 0);
+  return fs::OwnMetrics{}.text() + collector::prometheus_text({}, 0);
 }
 
 TEST(Documentation, PrometheusPageHasARowForEachFamily) {
