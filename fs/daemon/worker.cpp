@@ -14,13 +14,12 @@
 #include "collector/instances/instances.hpp"
 #include "collector/kernel/proc_pid_stat.hpp"
 #include "fs/fuse/request_loop.hpp"
-#include "fs/fuse/ring/rings.hpp"
+#include "fs/ring/rings.hpp"
 #include "fs/sandbox/hidepid.hpp"
 #include "fs/sandbox/sandbox.hpp"
 
 namespace hypeman::fs {
 namespace {
-
 
 /// Opens the parent of the data directory, because the data directory may be replaced, or something
 /// may be mounted on it. If the parent is the root directory, opens the data directory: everything

@@ -3,7 +3,7 @@
 #include <thread>
 #include <utility>
 
-#include "fs/fuse/affinity.hpp"
+#include "fs/ring/affinity.hpp"
 
 namespace hypeman::fs {
 

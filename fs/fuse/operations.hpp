@@ -6,7 +6,7 @@
 
 #include "fs/fuse/deferred_requests.hpp"
 #include "fs/fuse/handle_table.hpp"
-#include "fs/fuse/ring/rings.hpp"
+#include "fs/ring/rings.hpp"
 #include "fs/tree/open_file.hpp"
 #include "fs/tree/tree.hpp"
 
@@ -20,9 +20,9 @@ struct ServedTree {
   DeferredRequests deferred{8};
   /// Look-ups of names. Most of these threads wait for the same list of all VMs.
   DeferredRequests deferred_names{64};
-  std::unique_ptr<Rings> rings;              ///< null: all requests come from /dev/fuse
-  bool accepts_rings = false;  ///< while FUSE_INIT is answered: accept the kernel's offer
-  std::weak_ptr<void> owner;   ///< of this object and of the session; deferred requests keep it
+  std::unique_ptr<Rings> rings;  ///< null: all requests come from /dev/fuse
+  bool accepts_rings = false;    ///< while FUSE_INIT is answered: accept the kernel's offer
+  std::weak_ptr<void> owner;     ///< of this object and of the session; deferred requests keep it
 };
 
 /// The operations of a libfuse session whose user data is a ServedTree*. No other code replies to

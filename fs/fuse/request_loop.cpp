@@ -27,7 +27,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "fs/fuse/operations.hpp"
-#include "fs/fuse/ring/message.hpp"
+#include "fs/ring/message.hpp"
 
 namespace hypeman::fs {
 namespace {

@@ -7,8 +7,8 @@
 #include <tl/expected.hpp>
 
 #include "base/unique_fd.hpp"
-#include "fs/fuse/ring/rings.hpp"
 #include "fs/fuse/transport.hpp"
+#include "fs/ring/rings.hpp"
 #include "fs/tree/tree.hpp"
 
 namespace hypeman::fs {

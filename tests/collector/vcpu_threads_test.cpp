@@ -1,9 +1,12 @@
 #include "collector/kernel/vcpu_threads.hpp"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <ctime>
+#include <filesystem>
 #include <future>
 #include <string>
 #include <thread>
@@ -16,6 +19,7 @@
 #include "base/file.hpp"
 #include "tests/collector/error_of.hpp"
 #include "tests/collector/fake_kernel.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace hypeman::tests {
@@ -32,24 +36,28 @@ class NamedThread {
           ::pthread_setname_np(::pthread_self(), name.c_str());
           while (::clock() == 0) {  // until it has used CPU time
           }
-          started_.set_value();
+          started_.set_value(::gettid());
           end_.get_future().wait();
         }} {
-    started_.get_future().wait();
+    tid_ = started_.get_future().get();
   }
   NamedThread(const NamedThread&) = delete;
   NamedThread& operator=(const NamedThread&) = delete;
   NamedThread(NamedThread&&) = delete;
   NamedThread& operator=(NamedThread&&) = delete;
+  /// Waits until the kernel has removed the thread, which is after join().
   ~NamedThread() {
     end_.set_value();
     thread_.join();
+    const auto directory = "/proc/self/task/" + std::to_string(tid_);
+    EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(directory); }));
   }
 
  private:
-  std::promise<void> started_;
+  std::promise<pid_t> started_;
   std::promise<void> end_;
   std::thread thread_;
+  pid_t tid_ = 0;
 };
 
 std::vector<unsigned> numbers(const Result<std::vector<VcpuTimes>>& times) {
@@ -124,6 +132,7 @@ TEST_F(RealThreads, TimesDoNotFallWhenAThreadEnds) {
   const auto after = read(1);
   ASSERT_TRUE(after) << after.error().message();
   EXPECT_EQ(after->at(0), before);
+  EXPECT_EQ(read(1), after);
 }
 
 TEST_F(RealThreads, TimesContinueInTheNextThreadOfTheVcpu) {

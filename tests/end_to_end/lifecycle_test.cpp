@@ -358,8 +358,12 @@ TEST_F(Lifecycle, AContainerSeesTheNextMountIfTheDirectoryAboveIsBoundAsSlave) {
        "kill $daemon; wait $daemon",
        "sh", std::string{paths::statsfs}, mountpoint.path(), data.path(), id});
   EXPECT_TRUE(result.status.success()) << result.err;
-  EXPECT_EQ(result.out, "2\ncat: itself/" + std::string{id} +
-                            "/allocated_vcpus: Transport endpoint is not connected\n");
+  // With io_uring, the kernel closes the connection a moment after the end of the daemon. A request
+  // of that moment is aborted.
+  const auto failed = "2\ncat: itself/" + std::string{id} + "/allocated_vcpus: ";
+  EXPECT_TRUE(result.out == failed + "Transport endpoint is not connected\n" ||
+              result.out == failed + "Software caused connection abort\n")
+      << result.out;
 }
 
 TEST_F(Lifecycle, CreatesAMissingMountpoint) {
@@ -479,6 +483,7 @@ TEST_F(Lifecycle, MeasuresMoreInstancesThanDescriptors) {
 
 TEST_F(Lifecycle, ClosesTheDescriptorsOfRemovedInstances) {
   auto daemon = start();
+  static_cast<void>(list(mountpoint.path()));  // it has started completely when it answers
   const auto descriptors = [worker = worker_of(daemon.pid())] {
     return list("/proc/" + std::to_string(worker) + "/fd").size();
   };

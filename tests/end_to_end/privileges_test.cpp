@@ -124,7 +124,7 @@ class Privileges : public EndToEndTest {
 
   [[nodiscard]] ChildProcess start(const std::vector<std::string>& options = {}) const {
     std::vector<std::string> arguments{std::string{paths::statsfs}, "-f", data.path(),
-                                       mountpoint.path()};
+                                       mountpoint.path(),           "-o", "io_uring=off"};
     arguments.insert(arguments.end(), options.begin(), options.end());
     auto daemon = ChildProcess::spawn(arguments);
     EXPECT_TRUE(eventually([&] { return is_mounted(mountpoint.path()); })) << daemon.captured_err();
@@ -266,7 +266,7 @@ TEST_F(Privileges, ErrorNamesTheCapabilityToReadIfItIsNeeded) {
 TEST_F(Privileges, LogsOnceWhatItCannotDrop) {
   auto daemon =
       ChildProcess::spawn({"setpriv", "--bounding-set=-setpcap", std::string{paths::statsfs}, "-f",
-                           data.path(), mountpoint.path()});
+                           data.path(), mountpoint.path(), "-o", "io_uring=off"});
   ASSERT_TRUE(eventually([&] { return is_mounted(mountpoint.path()); })) << daemon.captured_err();
   EXPECT_EQ(stop(daemon), EX_OK);
   EXPECT_NE(daemon.captured_err().find("CAP_SETPCAP"), std::string::npos);

@@ -37,7 +37,7 @@
 #include <spdlog/sinks/ostream_sink.h>
 
 #include "base/unique_fd.hpp"
-#include "fs/fuse/ring/uring.hpp"
+#include "fs/ring/uring.hpp"
 #include "fs/sandbox/sanitizers.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/privileges.hpp"

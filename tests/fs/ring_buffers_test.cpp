@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "fs/fuse/ring/buffers.hpp"
+#include "fs/ring/buffers.hpp"
 
 namespace hypeman::tests {
 namespace {

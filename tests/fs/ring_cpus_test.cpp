@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "fs/fuse/ring/cpus.hpp"
+#include "fs/ring/cpus.hpp"
 
 namespace hypeman::tests {
 namespace {

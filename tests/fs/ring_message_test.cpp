@@ -13,7 +13,7 @@
 
 #include <gtest/gtest.h>
 
-#include "fs/fuse/ring/message.hpp"
+#include "fs/ring/message.hpp"
 
 namespace hypeman::tests {
 namespace {

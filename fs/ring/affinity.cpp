@@ -1,4 +1,4 @@
-#include "fs/fuse/affinity.hpp"
+#include "fs/ring/affinity.hpp"
 
 #include <sched.h>
 #include <unistd.h>

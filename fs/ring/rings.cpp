@@ -1,4 +1,4 @@
-#include "fs/fuse/ring/rings.hpp"
+#include "fs/ring/rings.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "base/file.hpp"
-#include "fs/fuse/ring/buffers.hpp"
-#include "fs/fuse/ring/cpus.hpp"
-#include "fs/fuse/ring/ring.hpp"
+#include "fs/ring/buffers.hpp"
+#include "fs/ring/cpus.hpp"
+#include "fs/ring/ring.hpp"
 
 namespace hypeman::fs {
 namespace {

@@ -1,4 +1,4 @@
-#include "fs/fuse/ring/rings.hpp"
+#include "fs/ring/rings.hpp"
 
 namespace hypeman::fs {
 

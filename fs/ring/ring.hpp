@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "fs/fuse/ring/buffers.hpp"
-#include "fs/fuse/ring/uring.hpp"
+#include "fs/ring/buffers.hpp"
+#include "fs/ring/uring.hpp"
 
 namespace hypeman::fs {
 

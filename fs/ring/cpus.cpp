@@ -1,4 +1,4 @@
-#include "fs/fuse/ring/cpus.hpp"
+#include "fs/ring/cpus.hpp"
 
 #include <array>
 #include <cerrno>

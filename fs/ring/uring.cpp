@@ -1,4 +1,4 @@
-#include "fs/fuse/ring/uring.hpp"
+#include "fs/ring/uring.hpp"
 
 #include <sys/syscall.h>
 #include <unistd.h>

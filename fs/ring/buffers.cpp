@@ -1,4 +1,4 @@
-#include "fs/fuse/ring/buffers.hpp"
+#include "fs/ring/buffers.hpp"
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -7,7 +7,7 @@
 #include <span>
 
 #include "base/result.hpp"
-#include "fs/fuse/ring/message.hpp"
+#include "fs/ring/message.hpp"
 
 namespace hypeman::fs {
 

@@ -1,4 +1,4 @@
-#include "fs/fuse/ring/ring.hpp"
+#include "fs/ring/ring.hpp"
 
 #include <sched.h>
 #include <unistd.h>
@@ -10,8 +10,8 @@
 
 #include <pthread.h>
 
-#include "fs/fuse/affinity.hpp"
-#include "fs/fuse/ring/message.hpp"
+#include "fs/ring/affinity.hpp"
+#include "fs/ring/message.hpp"
 
 namespace hypeman::fs {
 namespace {

@@ -1,4 +1,4 @@
-#include "fs/fuse/ring/message.hpp"
+#include "fs/ring/message.hpp"
 
 #include <linux/fuse.h>
 #include <unistd.h>
