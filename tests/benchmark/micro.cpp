@@ -72,8 +72,8 @@ Sample measure(Instance& instance) {
 
 Sample sample_of(Instance& instance) {
   auto sample = measure(instance);
-  if (!sample.running || !sample.stat || !sample.statm || !sample.tap[collector::InterfaceCounter::rx_bytes] ||
-      !sample.tap[collector::InterfaceCounter::tx_bytes]) {
+  if (!sample.running || !sample.stat || !sample.statm || !sample.tap[InterfaceCounter::rx_bytes] ||
+      !sample.tap[InterfaceCounter::tx_bytes]) {
     throw std::runtime_error{"the instance cannot be measured"};
   }
   return sample;
