@@ -11,7 +11,9 @@
 
 namespace hypeman::collector {
 Sources stats_json_sources() {
-  return sources_of_those([](const Statistic& statistic) { return statistic.in_stats_json; });
+  static const auto sources =
+      sources_of_those([](const Statistic& statistic) { return statistic.in_stats_json; });
+  return sources;
 }
 
 void append_stats_json(const Sample& sample, std::string& out) {
