@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
 #include <string_view>
 
 #include "base/result.hpp"
@@ -15,7 +16,7 @@ struct Disk {
 };
 
 /// The writable disk of a VM, guests/<id>/overlay.raw. The file is not opened. ENOENT: there is no
-/// such regular file.
-[[nodiscard]] Result<Disk> read_disk(const Guests& guests, std::string_view id);
+/// such regular file. `now` is the time by the wall clock, in seconds.
+[[nodiscard]] Result<Disk> read_disk(const Guests& guests, std::string_view id, std::time_t now);
 
 }  // namespace hypeman::collector

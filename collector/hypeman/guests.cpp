@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -86,6 +87,30 @@ Result<std::vector<GuestDirectory>> Guests::list(std::time_t now) const {
   const auto is_same = [](const auto& a, const auto& b) { return a.id == b.id; };
   found.erase(std::unique(found.begin(), found.end(), is_same), found.end());
   return found;
+}
+
+Result<std::string> Guests::directory_of(std::string_view id, std::time_t now) const {
+  // readlink(2) follows no symlink and is the cheapest call that tells one from a directory.
+  char target = 0;
+  const bool is_link = ::readlinkat(AT_FDCWD, path_of(id).c_str(), &target, sizeof target) >= 0;
+  if (!is_link && errno == EINVAL) {
+    return std::string{id};
+  }
+  if (!is_link && errno != ENOENT) {
+    return last_failure();
+  }
+  std::string found;
+  const auto listed =
+      for_each_entry(AT_FDCWD, path_.c_str(), [&](std::string_view name, unsigned char type) {
+        if (type != DT_LNK && renamed_id(name, now) == id) {
+          found = name;
+        }
+        return found.empty();
+      });
+  if (!listed) {
+    return tl::unexpected{listed.error()};
+  }
+  return found.empty() ? Result<std::string>{failure(ENOENT)} : found;
 }
 
 bool Guests::is_renamed_for_fork(std::string_view id, std::time_t now) const {

@@ -28,8 +28,9 @@ bool is_absence(std::error_code error) {
          error == std::errc::too_many_symbolic_link_levels;
 }
 
-Result<bool> has_snapshot(const Guests& guests, std::string_view id) {
-  const auto path = std::string{id} + "/snapshots/snapshot-latest";
+/// `name` is a directory of an instance.
+Result<bool> has_snapshot(const Guests& guests, const std::string& name) {
+  const auto path = name + "/snapshots/snapshot-latest";
   const auto directory = guests.open().and_then([&](const UniqueFd& opened) {
     return open_beneath(opened.get(), path.c_str(), O_RDONLY | O_DIRECTORY);
   });
@@ -51,8 +52,15 @@ bool is_state_of_process(std::string_view word) {
   return std::ranges::find(states_of_process, word) != states_of_process.end();
 }
 
-Result<std::string_view> state_without_process(const Guests& guests, std::string_view id) {
-  return has_snapshot(guests, id).map([](bool has) { return has ? standby : stopped; });
+Result<std::string_view> state_without_process(const Guests& guests, std::string_view id,
+                                               std::time_t now) {
+  const auto name = guests.directory_of(id, now);
+  if (!name && is_absence(name.error())) {
+    return stopped;  // the VM has just been deleted
+  }
+  return name
+      .and_then([&](const std::string& directory) { return has_snapshot(guests, directory); })
+      .map([](bool has) { return has ? standby : stopped; });
 }
 
 }  // namespace hypeman::collector

@@ -119,14 +119,14 @@ Sample Instance::sample(std::shared_ptr<const VmRecord> record, Sources sources)
     }
   }
   if (sources.has(Source::disk)) {
-    sample.disk = read_disk(host_.guests, id());
+    sample.disk = read_disk(host_.guests, id(), host_.clock());
     // A VM without a disk is not a problem.
     if (sample.disk || sample.disk.error() != std::errc::no_such_file_or_directory) {
       log_once(disk_part, sample.disk);
     }
   }
   if (sources.has(Source::snapshot) && !sample.running) {
-    sample.state_without_process = state_without_process(host_.guests, id());
+    sample.state_without_process = state_without_process(host_.guests, id(), host_.clock());
   }
   return sample;
 }
@@ -143,6 +143,8 @@ void Instance::read_parts_of_running(Sources sources, Sample& sample) {
   }
   if (sources.has(Source::proc_statm)) {
     log_once(memory_part, sample.statm);
+  } else if (sources.has(Source::proc_status)) {
+    log_once(memory_part, sample.memory);
   }
   if (sources.has(Source::schedstat) && sample.stat) {
     log_once(vcpu_part, sample.vcpus);

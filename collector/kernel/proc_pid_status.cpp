@@ -10,6 +10,9 @@
 namespace hypeman::collector {
 namespace {
 
+/// The lines up to "VmSwap:" have about 1 KiB, unless the process is in hundreds of groups.
+using Buffer = std::array<char, 4096>;
+
 /// The lines of the file, from top to bottom.
 class Lines {
  public:
@@ -93,9 +96,22 @@ Result<ProcPidStatus> parse_proc_pid_status(std::string_view text) {
 }
 
 Result<ProcPidStatus> read_proc_pid_status(int fd) {
-  // The lines up to "VmSwap:" have about 1 KiB, unless the process has hundreds of groups.
-  std::array<char, 4096> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): pread fills it
+  Buffer buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): pread fills it
   return read_at(fd, buffer, 0).and_then(parse_proc_pid_status);
+}
+
+Result<ProcPidMemory> read_proc_pid_memory(int fd) {
+  Buffer buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): pread fills it
+  return read_at(fd, buffer, 0).and_then([&](std::string_view text) -> Result<ProcPidMemory> {
+    const auto status = parse_proc_pid_status(text);
+    if (status && status->memory) {
+      return *status->memory;
+    }
+    if (text.size() == buffer.size()) {
+      return failure(EOVERFLOW);
+    }
+    return status ? failure(ESRCH) : tl::unexpected{status.error()};
+  });
 }
 
 }  // namespace hypeman::collector

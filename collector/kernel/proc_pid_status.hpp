@@ -32,4 +32,8 @@ struct ProcPidStatus {
 /// Reads a descriptor of /proc/<pid>/status once. ESRCH: the process is gone.
 [[nodiscard]] Result<ProcPidStatus> read_proc_pid_status(int fd);
 
+/// ESRCH: the process is gone, or it is exiting and has released its memory. EOVERFLOW: the process
+/// is in hundreds of groups, so the text is too long.
+[[nodiscard]] Result<ProcPidMemory> read_proc_pid_memory(int fd);
+
 }  // namespace hypeman::collector

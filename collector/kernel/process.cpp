@@ -54,14 +54,7 @@ Result<ProcPidStatm> Process::read_statm() const {
 }
 
 Result<ProcPidMemory> Process::read_memory() const {
-  return open_process_file(status_, directory_, "status")
-      .and_then(read_proc_pid_status)
-      .and_then([](const ProcPidStatus& status) -> Result<ProcPidMemory> {
-        if (!status.memory) {
-          return failure(ESRCH);
-        }
-        return *status.memory;
-      });
+  return open_process_file(status_, directory_, "status").and_then(read_proc_pid_memory);
 }
 
 std::size_t Process::descriptors() const {

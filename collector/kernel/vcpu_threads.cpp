@@ -55,6 +55,11 @@ std::optional<unsigned> vcpu_number(std::string_view thread_name) {
   return std::nullopt;
 }
 
+/// Whether a file of a thread does not exist any more.
+bool has_ended(std::error_code error) {
+  return error == std::errc::no_such_file_or_directory || error == std::errc::no_such_process;
+}
+
 Result<Found> examine(int process, pid_t tid) {
   std::array<char, 2048> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): pread fills it
   const auto fd = open_kernel_file(process, file_of(tid, "stat").c_str());
@@ -82,8 +87,10 @@ Result<std::vector<Found>> examine_all(int process) {
   }
   std::vector<Found> threads;
   for (const auto tid : tids) {
-    if (const auto thread = examine(process, tid)) {  // else it has ended
+    if (const auto thread = examine(process, tid)) {
       threads.push_back(*thread);
+    } else if (!has_ended(thread.error())) {
+      return tl::unexpected{thread.error()};
     }
   }
   return threads;
@@ -186,8 +193,10 @@ Result<VcpuThreads::Threads> VcpuThreads::find(int process, unsigned count) {
   Threads threads;
   for (const auto& one : *examined) {
     auto schedstat = open_kernel_file(process, file_of(one.tid, "schedstat").c_str());
-    if (schedstat) {  // else it has ended, or the kernel has no such file
+    if (schedstat) {
       threads.push_back(std::make_shared<Thread>(one, *std::move(schedstat)));
+    } else if (!has_ended(schedstat.error())) {
+      return tl::unexpected{schedstat.error()};
     }
   }
   return threads;

@@ -31,7 +31,8 @@ struct VcpuTimes {
 /// second, and only while some are missing or have ended. Thread-safe.
 class VcpuThreads {
  public:
-  static constexpr unsigned max_vcpus = 1024;
+  /// More than any hypervisor of Hypeman allows. It bounds what a VM with absurd metadata can cost.
+  static constexpr unsigned max_vcpus = 256;
   using Clock = std::chrono::steady_clock;
 
   /// Tests replace the clock.

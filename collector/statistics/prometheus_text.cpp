@@ -79,7 +79,7 @@ struct FixedSizes {
 };
 
 FixedSizes fixed_sizes() {
-  constexpr std::string_view vcpu_label = R"(,vcpu="1023")";
+  constexpr std::string_view vcpu_label = R"(,vcpu="255")";
   FixedSizes sizes;
   std::string headers;
   for (const auto& statistic : statistics()) {

@@ -178,7 +178,7 @@ constexpr std::array table{
                    "Unix time at which the VM's hypervisor process started."},
         .read = [](const Sample& s) -> Result<Value> {
           return s.stat.map([&](const ProcPidStat& stat) {
-            // In milliseconds: finer than the ticks, and the same in every sample.
+            // In milliseconds: finer than the ticks, and nearly always the same in every sample.
             using std::chrono::milliseconds;
             const auto boot = std::chrono::round<milliseconds>(s.boot_time.time_since_epoch());
             const auto since_boot = std::llround(static_cast<double>(stat.start_time_ticks) *

@@ -200,13 +200,14 @@ void release(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
 }
 
 void open_directory(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
-  answer(request, [&]() -> Result<void> {
-    return tree_of(request)
-        .open_directory(inode, reader_of(request))
-        .map([&](std::shared_ptr<OpenDirectory>&& opened) {
-          reply_open(request, file, served(request).directories, std::move(opened));
-        });
-  });
+  answer(request, deferred_if(tree_of(request).attributes_may_wait(inode), request),
+         [request, inode, reply = *file]() mutable -> Result<void> {
+           return tree_of(request)
+               .open_directory(inode, reader_of(request))
+               .map([&](std::shared_ptr<OpenDirectory>&& opened) {
+                 reply_open(request, &reply, served(request).directories, std::move(opened));
+               });
+         });
 }
 
 /// Sends the entries from `first` that fit into `size` bytes.

@@ -160,6 +160,7 @@ class UringRings final : public Rings {
       }
     } catch (const std::exception&) {
       end_start(ENOMEM);
+      callbacks_.failed(ENOMEM);  // the readers of this ring would wait for ever
     }
     const std::lock_guard lock{mutex_};
     --running_;

@@ -353,6 +353,9 @@ Result<void> Tree::exists(const Node& node) {
     const auto is_this = [&](const collector::VcpuTimes& times) {
       return node.row == Row::vcpus || times.number == node.index;
     };
+    if (!file && !sample.vcpus) {
+      return tl::unexpected{sample.vcpus.error()};
+    }
     const bool is =
         file ? file->is_in(sample)
              : sample.running && sample.vcpus && std::ranges::any_of(*sample.vcpus, is_this);
@@ -580,16 +583,19 @@ Result<Listing> Tree::new_listing(const Node& directory) {
         return std::move(listing);
       });
     case Row::vcpus:
-      return instances_.find(directory.key).map([&](const collector::FoundInstance& found) {
-        const auto sample = found.instance->sample(found.record, vcpu_sources);
-        for (const auto& times : sample.vcpus.value_or(std::vector<collector::VcpuTimes>{})) {
-          const Node node{.row = Row::vcpu,
-                          .key = directory.key,
-                          .index = static_cast<std::uint16_t>(times.number)};
-          add(std::to_string(times.number), node, S_IFDIR, listing);
-        }
-        return std::move(listing);
-      });
+      return instances_.find(directory.key)
+          .and_then([&](const collector::FoundInstance& found) {
+            return found.instance->sample(found.record, vcpu_sources).vcpus;
+          })
+          .map([&](const std::vector<collector::VcpuTimes>& vcpus) {
+            for (const auto& times : vcpus) {
+              const Node node{.row = Row::vcpu,
+                              .key = directory.key,
+                              .index = static_cast<std::uint16_t>(times.number)};
+              add(std::to_string(times.number), node, S_IFDIR, listing);
+            }
+            return std::move(listing);
+          });
     case Row::vcpu:
       for (const auto& file : InstanceFile::all_of_vcpu(directory.index)) {
         add(file.name(), file_node(directory.key, file), S_IFREG, listing);

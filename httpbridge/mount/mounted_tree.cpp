@@ -205,7 +205,7 @@ Result<UniqueFd> MountedTree::open_file(const std::string& path) const {
   auto fd = open_beneath(root_.get(), path.c_str());
   struct statx status {};
   // DONT_SYNC: the type of a file does not change, and to answer a stat of a whole-host file, the
-  // daemon may have to measure all instances.
+  // daemon may have to list all instances.
   if (fd && ::statx(fd->get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0) {
     return last_failure();
   }

@@ -10,8 +10,11 @@
 #include <gtest/gtest.h>
 
 #include "base/unique_fd.hpp"
+#include "collector/hypeman/metadata_file.hpp"
 #include "tests/collector/error_of.hpp"
+#include "tests/collector/fake_kernel.hpp"
 #include "tests/collector/test_host.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace hypeman::tests {
 namespace {
@@ -24,7 +27,8 @@ class DiskTest : public ::testing::Test {
     return data_.instance(first_id) / "overlay.raw";
   }
   [[nodiscard]] Result<collector::Disk> read() const {
-    return collector::read_disk(collector::Guests{data_.path()}, first_id);
+    return collector::read_disk(collector::Guests{data_.path()}, first_id,
+                                collector::seconds_now());
   }
 
  private:
@@ -50,6 +54,26 @@ TEST_F(DiskTest, IsAbsentIfItIsNotARegularFile) {
   EXPECT_EQ(error_of(read()), ENOENT);
   std::filesystem::remove(overlay());
   ASSERT_EQ(::mkfifo(overlay().c_str(), 0600), 0);
+  EXPECT_EQ(error_of(read()), ENOENT);
+}
+
+TEST_F(DiskTest, IsFoundWhileAForkHasRenamedTheDirectory) {
+  write_over(overlay(), "four");
+  const auto directory = overlay().parent_path();
+  std::filesystem::rename(directory, renamed_by_fork(directory));
+  EXPECT_EQ(read().value().size_bytes, 4U);
+  const TemporaryDirectory other;
+  write_over(other.path() / "overlay.raw", "of another VM");
+  std::filesystem::create_directory_symlink(other.path(), directory);
+  EXPECT_EQ(read().value().size_bytes, 4U) << "a symlink was followed";
+}
+
+TEST_F(DiskTest, NoSymlinkLeadsToIt) {
+  const auto directory = overlay().parent_path();
+  const auto other = directory.parent_path() / std::string{second_id};
+  write_over(other / "overlay.raw", "of another VM");
+  std::filesystem::remove_all(directory);
+  std::filesystem::create_directory_symlink(other, directory);
   EXPECT_EQ(error_of(read()), ENOENT);
 }
 

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/collector/error_of.hpp"
+#include "collector/hypeman/metadata_file.hpp"
 #include "tests/collector/fake_kernel.hpp"
 #include "tests/collector/test_host.hpp"
 
@@ -20,7 +20,8 @@ class StateTest : public ::testing::Test {
     return data_.instance(first_id) / "snapshots/snapshot-latest";
   }
   [[nodiscard]] std::string state() const {
-    const auto word = collector::state_without_process(collector::Guests{data_.path()}, first_id);
+    const auto word = collector::state_without_process(collector::Guests{data_.path()}, first_id,
+                                                       collector::seconds_now());
     return word ? std::string{*word} : word.error().message();
   }
 
@@ -43,6 +44,20 @@ TEST_F(StateTest, OnlyARealDirectoryIsASnapshot) {
   EXPECT_EQ(state(), "stopped");
   std::filesystem::remove(snapshot());
   std::filesystem::create_directory_symlink("/etc", snapshot());
+  EXPECT_EQ(state(), "stopped");
+}
+
+TEST_F(StateTest, StaysStandbyWhileAForkHasRenamedTheDirectory) {
+  write_over(snapshot() / "memory", "x");
+  const auto directory = snapshot().parent_path().parent_path();
+  std::filesystem::rename(directory, renamed_by_fork(directory));
+  EXPECT_EQ(state(), "standby");
+  std::filesystem::create_directory_symlink("/etc", directory);
+  EXPECT_EQ(state(), "standby");
+}
+
+TEST_F(StateTest, IsStoppedIfTheVmHasJustBeenDeleted) {
+  std::filesystem::remove_all(snapshot().parent_path().parent_path());
   EXPECT_EQ(state(), "stopped");
 }
 

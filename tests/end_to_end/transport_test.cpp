@@ -28,6 +28,7 @@
 #include "tests/support/child_process.hpp"
 #include "tests/support/data_directory.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/machine_lock.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
@@ -121,8 +122,12 @@ void expect_logged(Log log, std::string_view what) {
   EXPECT_TRUE(eventually([&] { return contains(log(), what); })) << log();
 }
 
+/// Changes settings of the kernel, so no other test runs at the same time.
 class Transport : public EndToEndTest {
  protected:
+  static void SetUpTestSuite() { MachineLock::instance().take_alone(); }
+  static void TearDownTestSuite() { MachineLock::instance().share(); }
+
   void SetUp() override {
     EndToEndTest::SetUp();
     if (IsSkipped() || HasFatalFailure()) {

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/machine_lock.hpp"
 #include "tests/support/xml_text.hpp"
 
 namespace {
@@ -33,6 +34,7 @@ void make_well_formed(const std::filesystem::path& path) {
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
+  hypeman::tests::MachineLock::instance().share();
   const int status = RUN_ALL_TESTS();
   if (const auto path = report(); !path.empty()) {
     make_well_formed(path);
