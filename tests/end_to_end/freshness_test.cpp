@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -183,11 +184,20 @@ TEST_F(Freshness, FstatAndTheNextReadAgreeWhileTheNumberGrows) {
       tap.write_frame(experimental_frame(60));
     }
   }};
+  // The daemon keeps the answer to fstat(2) for 20 ms. A busy machine may take longer for a round.
+  constexpr auto kept = std::chrono::milliseconds{15};
+  int quick_rounds = 0;
   for (int round = 0; round < 3000; ++round) {
+    const auto begin = std::chrono::steady_clock::now();
     struct stat status {};
     ASSERT_EQ(::fstat(fd.get(), &status), 0);
-    ASSERT_EQ(read_at(fd, 0).size(), static_cast<std::size_t>(status.st_size));
+    const auto size = read_at(fd, 0).size();
+    if (std::chrono::steady_clock::now() - begin < kept) {
+      ASSERT_EQ(size, static_cast<std::size_t>(status.st_size));
+      ++quick_rounds;
+    }
   }
+  EXPECT_GT(quick_rounds, 1000);
 }
 
 TEST_F(Freshness, ReopenAndFstatShowChanges) {

@@ -5,11 +5,12 @@
 
 namespace hypeman::httpbridge::testing {
 
-/// Whether the condition becomes true within ten seconds.
+/// Whether the condition becomes true within this time.
 template <typename Condition>
-[[nodiscard]] bool eventually(Condition condition) {
+[[nodiscard]] bool eventually(Condition condition,
+                              std::chrono::seconds limit = std::chrono::seconds{10}) {
   using namespace std::chrono_literals;
-  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  const auto deadline = std::chrono::steady_clock::now() + limit;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) {
       return false;
