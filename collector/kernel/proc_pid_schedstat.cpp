@@ -9,8 +9,9 @@ namespace hypeman::collector {
 
 Result<ProcPidSchedstat> parse_proc_pid_schedstat(std::string_view text) {
   const auto run_end = text.find(' ');
-  const auto wait_end = run_end == text.npos ? text.npos : text.find(' ', run_end + 1);
-  if (wait_end == text.npos || !text.ends_with('\n')) {
+  const auto wait_end =
+      run_end == std::string_view::npos ? std::string_view::npos : text.find(' ', run_end + 1);
+  if (wait_end == std::string_view::npos || !text.ends_with('\n')) {
     return failure(EBADMSG);
   }
   const auto run = parse_decimal<std::uint64_t>(text.substr(0, run_end));

@@ -52,8 +52,8 @@ std::string_view from_command_end(std::string_view text) {
 std::string_view command_name(std::string_view stat) {
   const auto begin = stat.find('(');
   const auto end = stat.size() - from_command_end(stat).size();
-  return begin == stat.npos || end < begin ? std::string_view{}
-                                           : stat.substr(begin + 1, end - begin - 1);
+  return begin == std::string_view::npos || end < begin ? std::string_view{}
+                                                        : stat.substr(begin + 1, end - begin - 1);
 }
 
 Result<ProcPidStat> parse_proc_pid_stat(std::string_view text) {

@@ -48,8 +48,8 @@ std::optional<unsigned> vcpu_number(std::string_view thread_name) {
     if (thread_name.starts_with(form.begin)) {
       thread_name.remove_prefix(form.begin.size());
       const auto end = form.has_suffix ? thread_name.find('/') : thread_name.size();
-      return end == thread_name.npos ? std::nullopt
-                                     : parse_decimal<unsigned>(thread_name.substr(0, end));
+      return end == std::string_view::npos ? std::nullopt
+                                           : parse_decimal<unsigned>(thread_name.substr(0, end));
     }
   }
   return std::nullopt;
@@ -233,12 +233,12 @@ std::shared_ptr<const VcpuThreads::Threads> VcpuThreads::add(Threads found) cons
   return threads_;
 }
 
-Result<std::vector<VcpuTimes>> VcpuThreads::read(int process, std::uint64_t wanted) const {
-  const auto count = static_cast<unsigned>(std::min<std::uint64_t>(wanted, max_vcpus));
+Result<std::vector<VcpuTimes>> VcpuThreads::read(int process, std::uint64_t count) const {
+  const auto shown = static_cast<unsigned>(std::min<std::uint64_t>(count, max_vcpus));
   bool may_look = false;
-  auto threads = known(count, may_look);
+  auto threads = known(shown, may_look);
   if (may_look) {
-    auto found = find(process, count);
+    auto found = find(process, shown);
     if (!found) {
       return found.error() == std::errc::no_such_file_or_directory ? failure(ESRCH)
                                                                    : tl::unexpected{found.error()};
@@ -248,7 +248,7 @@ Result<std::vector<VcpuTimes>> VcpuThreads::read(int process, std::uint64_t want
   std::vector<VcpuTimes> all;
   all.reserve(threads->size());
   for (const auto& thread : *threads) {
-    if (thread->number() >= count) {
+    if (thread->number() >= shown) {
       break;
     }
     const auto times = thread->read();

@@ -201,7 +201,9 @@ std::vector<const Sample*> running_first(std::span<const Sample> samples) {
   std::ranges::sort(sorted, {}, [](const Sample* sample) {
     return std::tie(sample->record->name, sample->record->id);
   });
-  std::ranges::stable_partition(sorted, &Sample::running);
+  // clang 14 does not compile std::ranges::stable_partition of libstdc++ 12.
+  std::stable_partition(sorted.begin(), sorted.end(),
+                        [](const Sample* sample) { return sample->running; });
   return sorted;
 }
 
