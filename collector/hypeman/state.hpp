@@ -16,8 +16,7 @@ inline constexpr std::size_t max_state_size = 12;
 [[nodiscard]] bool is_state_of_process(std::string_view word);
 
 /// The state of a VM without a process: "standby" if guests/<id>/snapshots/snapshot-latest holds
-/// something, else "stopped". `now` is the time by
-/// the wall clock, in seconds.
+/// something, else "stopped". `now` is the time by the wall clock, in seconds.
 [[nodiscard]] Result<std::string_view> state_without_process(const Guests& guests,
                                                              std::string_view id, std::time_t now);
 

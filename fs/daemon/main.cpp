@@ -56,7 +56,7 @@ void close_inherited_descriptors() {
 
 /// Mounts, then runs the monitor and the worker process. Returns the exit status in both processes.
 int run(const fs::Options& options, fs::ParentConnection parent) {
-  raise_descriptor_limit();  // each running instance keeps four descriptors open
+  raise_descriptor_limit();  // each running instance keeps several files open
   configure_malloc();
 
   const auto logger = fs::make_logger(options.foreground);
