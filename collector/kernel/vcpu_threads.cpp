@@ -100,12 +100,13 @@ Result<std::vector<Found>> examine_all(int process) {
 void keep_vcpus(std::vector<Found>& threads, unsigned count) {
   const bool have_names =
       std::ranges::any_of(threads, [](const Found& one) { return one.vcpu.has_value(); });
-  std::ranges::sort(threads, {},
-                    [](const Found& one) { return std::tie(one.start_time_ticks, one.tid); });
+  // All lack a number if they have no names.
+  std::ranges::sort(threads, {}, [](const Found& one) {
+    return std::tie(one.vcpu, one.start_time_ticks, one.tid);
+  });
   if (have_names) {
     std::erase_if(threads,
                   [&](const Found& one) { return !one.vcpu.has_value() || *one.vcpu >= count; });
-    std::ranges::stable_sort(threads, {}, &Found::vcpu);
     const auto is_same = [](const Found& a, const Found& b) { return a.vcpu == b.vcpu; };
     threads.erase(std::unique(threads.begin(), threads.end(), is_same), threads.end());
     return;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <iterator>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -199,11 +200,10 @@ std::vector<const Sample*> running_first(std::span<const Sample> samples) {
     sorted.push_back(&sample);
   }
   std::ranges::sort(sorted, {}, [](const Sample* sample) {
-    return std::tie(sample->record->name, sample->record->id);
+    const auto& record = *sample->record;
+    return std::tuple<bool, const std::string&, const std::string&>{!sample->running, record.name,
+                                                                    record.id};
   });
-  // clang 14 does not compile std::ranges::stable_partition of libstdc++ 12.
-  std::stable_partition(sorted.begin(), sorted.end(),
-                        [](const Sample* sample) { return sample->running; });
   return sorted;
 }
 

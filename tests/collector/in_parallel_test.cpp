@@ -26,7 +26,7 @@ bool covers(std::size_t count) {
 }
 
 TEST(InParallel, DoesEachPartOnce) {
-  for (const std::size_t count : {0, 1, 99, 100, 101, 199, 200, 400, 401, 1000, 12345}) {
+  for (const std::size_t count : {0U, 1U, 99U, 100U, 101U, 199U, 200U, 400U, 401U, 1000U, 12345U}) {
     EXPECT_TRUE(covers(count)) << count;
   }
 }

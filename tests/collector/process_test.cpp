@@ -1,9 +1,7 @@
 #include "collector/kernel/process.hpp"
 
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): SIGKILL and friends, with kill()
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +23,7 @@
 #include "tests/support/paths.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
+#include "tests/support/stranger.hpp"
 
 namespace hypeman::tests {
 namespace {
@@ -154,50 +153,6 @@ TEST_F(RealProcess, OpenFilesShowNothingAfterItsDeath) {
   EXPECT_EQ(error_of((*process)->read_statm()), ESRCH);
 }
 
-/// Whether exec(2) has set the command line.
-bool names_a_socket(pid_t pid) {
-  const auto text = read_file("/proc/" + std::to_string(pid) + "/cmdline").text;
-  return text.find(".sock") != std::string::npos;
-}
-
-/// A process with a given PID, which runs until it is killed. If a socket is given, it is on the
-/// command line of the process.
-class ProcessWithPid {
- public:
-  explicit ProcessWithPid(pid_t pid, const std::string& socket = {}) {
-    const std::string program{paths::stand_in};
-    clone_args arguments{};
-    arguments.exit_signal = SIGCHLD;
-    arguments.set_tid = reinterpret_cast<std::uintptr_t>(&pid);
-    arguments.set_tid_size = 1;
-    pid_ = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
-    if (pid_ == 0) {
-      if (!socket.empty()) {
-        ::execl(program.c_str(), "stand_in", "--api-socket", socket.c_str(), nullptr);
-        ::_exit(127);
-      }
-      for (;;) {
-        ::pause();
-      }
-    }
-  }
-  ProcessWithPid(const ProcessWithPid&) = delete;
-  ProcessWithPid& operator=(const ProcessWithPid&) = delete;
-  ProcessWithPid(ProcessWithPid&&) = delete;
-  ProcessWithPid& operator=(ProcessWithPid&&) = delete;
-  ~ProcessWithPid() {
-    if (pid_ > 0) {
-      ::kill(pid_, SIGKILL);
-      ::waitpid(pid_, nullptr, 0);
-    }
-  }
-
-  [[nodiscard]] pid_t pid() const { return pid_; }
-
- private:
-  pid_t pid_ = -1;
-};
-
 class ReusedPid : public EndToEndTest {};
 
 TEST_F(ReusedPid, IsNeverReported) {
@@ -215,8 +170,7 @@ TEST_F(ReusedPid, IsNeverReported) {
   hypervisor.send_signal(SIGKILL);
   ASSERT_TRUE(hypervisor.wait(std::chrono::seconds{10}));
   std::this_thread::sleep_for(std::chrono::milliseconds{50});  // start times are counted in ticks
-  const ProcessWithPid stranger{pid};
-  ASSERT_EQ(stranger.pid(), pid);
+  const Stranger stranger{pid};
 
   EXPECT_EQ(error_of((*pinned)->read_stat()), ESRCH);
   EXPECT_EQ(error_of((*pinned)->read_statm()), ESRCH);
@@ -224,30 +178,22 @@ TEST_F(ReusedPid, IsNeverReported) {
   EXPECT_EQ(error_of(open_process(procfs, old_record)), ESRCH);
 }
 
-/// Two processes can have the same PID and the same start time, which counts in ticks.
+/// Start times count in ticks, so two processes can have the same PID and the same start time. The
+/// record of the one that has ended then fits the other one, except for the socket.
 TEST_F(ReusedPid, OfAnotherVmIsNotReportedWithinATick) {
   const auto procfs = Procfs::open("/proc").value();
-  const auto pid = start_stand_in(socket_path).pid();  // it has ended already
-  for (;;) {
-    std::uint64_t start_time = 0;
-    {
-      const ProcessWithPid hypervisor{pid};
-      ASSERT_EQ(hypervisor.pid(), pid);
-      start_time = start_time_ticks(pid);
-    }
-    const ProcessWithPid stranger{pid, other_vm};
-    ASSERT_EQ(stranger.pid(), pid);
-    if (start_time_ticks(pid) != start_time) {
-      continue;  // a new tick has begun
-    }
-    ASSERT_TRUE(eventually([&] { return names_a_socket(pid); }));
-    EXPECT_EQ(error_of(open_process(procfs, {.pid = pid,
-                                             .start_time_ticks = start_time,
-                                             .boot_id = current_boot_id(),
-                                             .socket_path = socket_path})),
-              ESRCH);
-    return;
-  }
+  const auto stranger = start_stand_in(other_vm);
+  EXPECT_EQ(error_of(open_process(procfs, {.pid = stranger.pid(),
+                                           .start_time_ticks = start_time_ticks(stranger.pid()),
+                                           .boot_id = current_boot_id(),
+                                           .socket_path = socket_path})),
+            ESRCH);
+}
+
+/// Whether exec(2) has set the command line.
+bool names_a_socket(pid_t pid) {
+  const auto text = read_file("/proc/" + std::to_string(pid) + "/cmdline").text;
+  return text.find(".sock") != std::string::npos;
 }
 
 class ForeignUser : public EndToEndTest {};

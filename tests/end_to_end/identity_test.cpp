@@ -1,7 +1,5 @@
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,51 +17,17 @@
 
 #include "base/unique_fd.hpp"
 #include "tests/support/data_directory.hpp"
-#include "tests/support/errors.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/hung_processes.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
+#include "tests/support/stranger.hpp"
 
 namespace hypeman::tests {
 namespace {
 
 constexpr auto id = "qilviffnqzck2jrim1x6s2b1";
-
-/// A process with the same PID as an earlier process. It does not belong to the VM of that one. If
-/// a socket is given, it is on the command line of the process.
-class Stranger {
- public:
-  explicit Stranger(pid_t pid, const std::string& socket = {}) : pid_{pid} {
-    const std::string program{paths::stand_in};
-    const char* const option = socket.empty() ? "--busy" : "--api-socket";
-    const char* const value = socket.empty() ? nullptr : socket.c_str();
-    clone_args arguments{};
-    arguments.exit_signal = SIGCHLD;
-    arguments.set_tid = reinterpret_cast<std::uintptr_t>(&pid_);
-    arguments.set_tid_size = 1;
-    const auto child = ::syscall(SYS_clone3, &arguments, sizeof arguments);
-    if (child < 0) {
-      throw errno_error("clone3 with PID " + std::to_string(pid));
-    }
-    if (child == 0) {
-      ::execl(program.c_str(), "stand_in", option, value, nullptr);
-      ::_exit(127);
-    }
-  }
-  Stranger(const Stranger&) = delete;
-  Stranger& operator=(const Stranger&) = delete;
-  Stranger(Stranger&&) = delete;
-  Stranger& operator=(Stranger&&) = delete;
-  ~Stranger() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-
- private:
-  pid_t pid_;
-};
 
 class RecordedIdentity : public EndToEndTest {
  protected:
@@ -189,26 +153,10 @@ TEST_F(RecordedIdentity, ProcessThatNamesAnotherSocketIsNotReported) {
 }
 
 TEST_F(RecordedIdentity, AnotherVmWithTheSamePidAndStartTimeIsNotReported) {
-  constexpr auto other_id = "tz4a98xxat96iws9zmbrgj3a";
-  const auto pid = start_stand_in(data.socket(id)).pid();  // it has ended already
-  for (;;) {
-    std::uint64_t start_time = 0;
-    {
-      const Stranger hypervisor{pid, data.socket(id)};
-      start_time = start_time_ticks(pid);
-    }
-    const Stranger stranger{pid, data.socket(other_id)};
-    if (start_time_ticks(pid) != start_time) {
-      continue;  // a new tick of the clock of start times has begun
-    }
-    const auto command_line = "/proc/" + std::to_string(pid) + "/cmdline";
-    ASSERT_TRUE(eventually(
-        [&] { return read_file(command_line).text.find(other_id) != std::string::npos; }));
-    data.write(running_record(id, pid, data.socket(id)));
-    const StatsMount mount{data.path()};
-    expect_not_running(mount);
-    return;
-  }
+  const auto other_vm = start_stand_in(data.socket("tz4a98xxat96iws9zmbrgj3a"));
+  data.write(running_record(id, other_vm.pid(), data.socket(id)));
+  const StatsMount mount{data.path()};
+  expect_not_running(mount);
 }
 
 TEST_F(RecordedIdentity, ProcessOfAForeignUserIsNotReportedEvenIfItNamesTheSocket) {
