@@ -23,8 +23,12 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
+// Sanitizers keep freed memory. GCC defines a macro for each of them, Clang has features.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool freed_memory_returns = false;  // sanitizers keep freed memory
+constexpr bool freed_memory_returns = false;
+#elif defined(__has_feature)
+constexpr bool freed_memory_returns =
+    !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
 #else
 constexpr bool freed_memory_returns = true;
 #endif
