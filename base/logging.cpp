@@ -1,8 +1,12 @@
 #include "base/logging.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdlib>
 #include <ctime>
 #include <deque>
 #include <iterator>
@@ -36,6 +40,15 @@ int syslog_level(spdlog::level::level_enum level) {
     default:
       return LOG_DEBUG;
   }
+}
+
+/// Whether systemd has connected the stream to the journal. systemd stores the device and the inode
+/// of the stream in JOURNAL_STREAM, because the variable is inherited even if the stream changes.
+bool is_journal(int stream) {
+  struct stat status {};
+  const auto* const journal = std::getenv("JOURNAL_STREAM");
+  return journal != nullptr && ::fstat(stream, &status) == 0 &&
+         journal == fmt::format("{}:{}", status.st_dev, status.st_ino);
 }
 
 class SyslogLevel final : public spdlog::custom_flag_formatter {
@@ -146,14 +159,10 @@ class QueueingSink final : public spdlog::sinks::sink {
 
 }  // namespace
 
-std::unique_ptr<spdlog::formatter> journal_formatter() {
+std::shared_ptr<spdlog::logger> stderr_logger(const std::string& name) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
-  formatter->add_flag<SyslogLevel>('*').set_pattern("<%*>%v");
-  return formatter;
-}
-
-std::shared_ptr<spdlog::logger> stderr_logger(const std::string& name,
-                                              std::unique_ptr<spdlog::formatter> formatter) {
+  formatter->add_flag<SyslogLevel>('*').set_pattern(is_journal(STDERR_FILENO) ? "<%*>%v"
+                                                                              : "%n: %l: %v");
   auto logger =
       std::make_shared<spdlog::logger>(name, std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_formatter(std::move(formatter));

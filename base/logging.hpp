@@ -4,17 +4,14 @@
 #include <string>
 #include <string_view>
 
-#include <spdlog/formatter.h>
 #include <spdlog/logger.h>
 
 namespace hypeman {
 
-/// Formats a line as sd-daemon(3) describes: `<6>text`, where the number is the syslog level.
-[[nodiscard]] std::unique_ptr<spdlog::formatter> journal_formatter();
-
-/// A logger that writes to standard error at once. `name` is the program's.
-[[nodiscard]] std::shared_ptr<spdlog::logger> stderr_logger(
-    const std::string& name, std::unique_ptr<spdlog::formatter> formatter);
+/// A logger that writes to standard error at once. `name` is the program's. If standard error is
+/// connected to the journal, lines begin with their priority as in sd-daemon(3): `<6>text`. Else they
+/// begin with the name of the program: `name: info: text`.
+[[nodiscard]] std::shared_ptr<spdlog::logger> stderr_logger(const std::string& name);
 
 /// A logger with the name and the sinks of `direct` that does not block its callers, even if a sink
 /// blocks: a thread writes the lines. If too many lines wait, the oldest are lost, and a line says

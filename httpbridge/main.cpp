@@ -134,8 +134,7 @@ tl::expected<void, StartupError> run(const Options& options) {
 
 int main(int argc, char** argv) {
   try {
-    spdlog::set_default_logger(
-        hypeman::stderr_logger("hypeman-stats-bridge", hypeman::journal_formatter()));
+    spdlog::set_default_logger(hypeman::stderr_logger("hypeman-stats-bridge"));
     std::signal(SIGPIPE, SIG_IGN);  // the program must survive the end of its log reader
     const auto options = parse_options(argc, argv);
     if (options && std::holds_alternative<Notice>(*options)) {
@@ -145,12 +144,12 @@ int main(int argc, char** argv) {
     const auto outcome = options.and_then(
         [](const std::variant<Options, Notice>& parsed) { return run(std::get<Options>(parsed)); });
     if (!outcome) {
-      spdlog::error("hypeman-stats-bridge: {}", outcome.error().message);
+      spdlog::error("{}", outcome.error().message);
       return outcome.error().exit_status;
     }
     return EX_OK;
   } catch (const std::exception& error) {
-    spdlog::critical("hypeman-stats-bridge: unexpected error: {}; please report it", error.what());
+    spdlog::critical("unexpected error: {}; please report it", error.what());
     return EX_SOFTWARE;
   }
 }

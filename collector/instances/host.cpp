@@ -33,7 +33,8 @@ tl::expected<Host, std::string> Host::open(const Roots& roots,
     const bool may_come =
         opened.error() == std::errc::no_such_file_or_directory && has_usable_parent(data_dir);
     if (!may_come) {
-      return tl::unexpected{prefix_with(roots.data_dir)(opened.error())};
+      return tl::unexpected{roots.data_dir + ": " + opened.error().message() +
+                            "; name Hypeman's data directory, or create this one"};
     }
     logger->warn("{}: there is no such directory yet; instances are shown when it exists",
                  roots.data_dir);

@@ -16,6 +16,10 @@ _hypeman_statsfs_mount_option() {
   esac
   mapfile -t COMPREPLY < <(compgen -P "$before" -W "${options[*]}" -- "$last")
   [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+  # A word of readline ends at each "=", and readline replaces only the last one.
+  if [[ $1 == *=* && $COMP_WORDBREAKS == *=* ]]; then
+    COMPREPLY=("${COMPREPLY[@]#"${1%=*}="}")
+  fi
 }
 
 _hypeman_statsfs() {

@@ -90,6 +90,11 @@ class Monitor {
         worker_status = receive_signal(worker);
       }
     }
+    if (pipes_.ready) {
+      // poll(2) looks at one descriptor after the other, so it can miss the byte of a worker that
+      // has answered and ended meanwhile. This does not wait: the worker's end is closed.
+      receive_readiness();
+    }
     // The worker has ended by itself, for example because the FUSE connection was closed. After an
     // abort of the connection, the mount is still there. After an unmount by somebody else, it is
     // not, and another daemon may already have mounted.

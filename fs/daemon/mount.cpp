@@ -76,7 +76,7 @@ tl::expected<std::string, std::string> prepare_mountpoint(const std::string& pat
       is_mountpoint(absolute)) {
     return tl::unexpected{path +
                           ": a FUSE file system is already mounted here; to replace it, "
-                          "unmount it first: umount " +
+                          "unmount it first: umount --lazy " +
                           path};
   }
   return absolute.string();

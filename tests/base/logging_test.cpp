@@ -1,14 +1,25 @@
 #include "base/logging.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
 #include <condition_variable>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <spdlog/details/log_msg.h>
 #include <spdlog/sinks/base_sink.h>
+
+#include "base/unique_fd.hpp"
 
 namespace hypeman::tests {
 namespace {
@@ -54,6 +65,28 @@ class BlockedSink final : public spdlog::sinks::base_sink<std::mutex> {
   bool open_ = false;
   std::vector<std::string> lines_;
 };
+
+/// What stderr_logger() writes to a file, which may be the journal.
+std::string line_in_a_log(bool is_journal) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> log{std::tmpfile(), &std::fclose};
+  struct stat file {};
+  ::fstat(::fileno(log.get()), &file);
+  const auto inode = file.st_ino + (is_journal ? 0 : 1);
+  ::setenv("JOURNAL_STREAM", fmt::format("{}:{}", file.st_dev, inode).c_str(), 1);
+  const UniqueFd standard_error{::dup(STDERR_FILENO)};
+  ::dup2(::fileno(log.get()), STDERR_FILENO);
+  stderr_logger("program")->warn("text");
+  ::dup2(standard_error.get(), STDERR_FILENO);
+  ::unsetenv("JOURNAL_STREAM");
+  std::array<char, 100> line{};
+  const auto length = ::pread(::fileno(log.get()), line.data(), line.size(), 0);
+  return {line.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0))};
+}
+
+TEST(StderrLogger, WritesThePriorityOnlyForTheJournal) {
+  EXPECT_EQ(line_in_a_log(true), "<4>text\n");
+  EXPECT_EQ(line_in_a_log(false), "program: warning: text\n");
+}
 
 TEST(QueueingLogger, KeepsTheNewestLinesWhileTheLogIsBlocked) {
   const auto sink = std::make_shared<BlockedSink>();

@@ -40,7 +40,9 @@ TEST(Host, TheDataDirectoryMayComeLaterIfItsParentExists) {
   const std::string typing_error = parent.path() / "absent" / "hypeman";
   const auto host = Host::open({.data_dir = typing_error}, logger);
   ASSERT_FALSE(host);
-  EXPECT_EQ(host.error(), typing_error + ": No such file or directory");
+  EXPECT_EQ(host.error(), typing_error +
+                              ": No such file or directory; name Hypeman's data directory, or "
+                              "create this one");
 }
 
 TEST(Host, ErrorNamesTheMissingRootAndTheReason) {
@@ -58,7 +60,7 @@ TEST(Host, ErrorNamesTheMissingRootAndTheReason) {
 TEST(Host, ARootMustBeADirectory) {
   const auto host = Host::open({.data_dir = "/dev/null"}, nullptr);
   ASSERT_FALSE(host);
-  EXPECT_EQ(host.error(), "/dev/null: Not a directory");
+  EXPECT_EQ(host.error(), "/dev/null: Not a directory; name Hypeman's data directory, or create this one");
 }
 
 }  // namespace

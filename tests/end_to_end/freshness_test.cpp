@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <tuple>
 
 #include <dirent.h>
 #include <gtest/gtest.h>
@@ -284,6 +285,31 @@ TEST_F(Freshness, ModificationTimeIsThatOfTheSample) {
   };
   EXPECT_GE(nanoseconds(status.st_mtim), nanoseconds(before));
   EXPECT_LE(nanoseconds(status.st_mtim), nanoseconds(after));
+}
+
+/// GNU tar 1.35 compares this before and after it reads a file or a whole directory.
+TEST_F(Freshness, AFileDoesNotSeemToChangeWhileAThreadReadsIt) {
+  data.write({.id = id});
+  const StatsMount mount{data.path()};
+  const auto modified = [](const UniqueFd& fd) {
+    struct stat status {};
+    EXPECT_EQ(::fstat(fd.get(), &status), 0);
+    return std::tuple{status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size};
+  };
+  for (const auto* const name : {"/cpu_seconds", "/stats.json", "/../metrics.prom", "/../summary"}) {
+    // Tries again, because the promise is for a second only, and a busy machine may be slower.
+    EXPECT_TRUE(eventually([&] {
+      const UniqueFd file{::open((mount / id).string().append(name).c_str(), O_RDONLY | O_CLOEXEC)};
+      const auto before = modified(file);
+      EXPECT_NE(read_at(file, 0), "");
+      return modified(file) == before;
+    })) << name;
+  }
+  for (const auto* const name : {"", "/..", "/../by-name"}) {
+    const UniqueFd directory{
+        ::open((mount / id).string().append(name).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY)};
+    EXPECT_EQ(modified(directory), modified(directory)) << name;
+  }
 }
 
 TEST_F(Freshness, NameFollowsTheMetadata) {

@@ -278,7 +278,7 @@ TEST_P(LifecycleTest, AStartupErrorIsOneLine) {
     BridgeProcess bridge{wrong.arguments};
     EXPECT_EQ(bridge.wait(), wrong.status) << bridge.log();
     const std::string log = bridge.log();
-    const std::size_t error = log.find("<3>hypeman-stats-bridge: ");
+    const std::size_t error = log.find("<3>");
     ASSERT_NE(error, std::string::npos) << log;
     EXPECT_NE(log.find(wrong.says, error), std::string::npos) << log;
     EXPECT_EQ(log.find('\n', error), log.size() - 1) << log;

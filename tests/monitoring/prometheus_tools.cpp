@@ -25,15 +25,13 @@ constexpr std::uint32_t first_own_address = 0x7F400000;
 }  // namespace
 
 std::string prometheus_program(std::string_view name) {
-  const std::filesystem::path root{paths::source_root};
-  const auto unpacked = root / "build-prometheus";
-  const auto done =
-      run({root / "scripts/unpack-packages", unpacked, "prometheus", "prometheus-node-exporter"},
-          {}, std::chrono::minutes{5});
-  if (!done.status.success()) {
-    throw std::runtime_error{done.err};
+  auto program =
+      std::filesystem::path{paths::source_root} / "build-prometheus/usr/bin" / name;
+  if (!std::filesystem::exists(program)) {
+    throw std::runtime_error{program.string() +
+                             " is missing; run scripts/install-dependencies monitoring"};
   }
-  return unpacked / "usr/bin" / name;
+  return program;
 }
 
 CommandResult promtool(std::vector<std::string> arguments) {

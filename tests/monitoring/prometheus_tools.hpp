@@ -13,8 +13,8 @@
 
 namespace hypeman::tests {
 
-/// The path of a program of Debian's packages prometheus and prometheus-node-exporter. Unpacks them
-/// in the build directory if necessary.
+/// The path of a program of Debian's packages prometheus and prometheus-node-exporter, which
+/// scripts/install-dependencies has unpacked.
 [[nodiscard]] std::string prometheus_program(std::string_view name);
 
 /// Runs promtool. The result contains its error text.

@@ -27,7 +27,6 @@ using std::chrono::steady_clock;
 constexpr seconds boot_timeout{180};
 constexpr seconds answer_timeout{60};
 constexpr seconds power_off_timeout{60};
-constexpr std::chrono::minutes image_timeout{10};
 
 std::string script(const char* name) {
   return std::string(paths::source_root).append("/scripts/").append(name);
@@ -62,9 +61,9 @@ ChildProcess start_qemu(const std::filesystem::path& image,
 
 std::filesystem::path guest_image() {
   std::filesystem::path image = std::filesystem::path(paths::source_root) / "build-guest";
-  const CommandResult result = run({script("guest-image"), image}, {}, image_timeout);
+  const CommandResult result = run({script("guest-image"), "--check", image});
   if (!result.status.success()) {
-    throw std::runtime_error("no guest image: " + result.err);
+    throw std::runtime_error(result.err);
   }
   return image;
 }

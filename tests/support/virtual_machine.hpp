@@ -26,7 +26,7 @@ struct GuestCounters {
   friend bool operator==(const GuestCounters&, const GuestCounters&) = default;
 };
 
-/// Builds the small guest if it does not exist yet. Returns the directory for VirtualMachine.
+/// The directory for VirtualMachine with the small guest. scripts/install-dependencies has made it.
 [[nodiscard]] std::filesystem::path guest_image();
 
 /// Whether QEMU gives its threads names, such as "CPU 0/KVM".

@@ -79,6 +79,7 @@ class DemoTest : public EndToEndTest {
   void expect_end(const ExitStatus& status) {
     EXPECT_EQ(demo_->wait(minutes(5)), status) << demo_->captured_out();
     EXPECT_EQ(demo_->captured_err(), "");
+    EXPECT_TRUE(demo_->captured_out().ends_with(" are gone.\n")) << demo_->captured_out();
     EXPECT_TRUE(std::filesystem::is_empty(temporary_.path()));
     EXPECT_FALSE(std::filesystem::exists(tap()));
     EXPECT_FALSE(is_on_a_command_line(id_));
@@ -151,6 +152,9 @@ TEST_F(DemoTest, LeavesNothingBehindIfStoppedDuringTheBoot) {
 TEST_F(DemoTest, LeavesNothingBehindIfStoppedWhileItRuns) {
   start({});
   wait_until_it_shows("Ctrl-C ends it");
+  for (const std::string_view command : {"  cat /", "  watch -n1 cat /", "  jq . /", "  curl http://"}) {
+    EXPECT_NE(demo().captured_out().find(command), std::string::npos) << demo().captured_out();
+  }
   demo().send_signal(SIGINT);
   expect_end({.code = 128 + SIGINT, .signal = 0});
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +32,11 @@ constexpr int listen_fds_start = 3;
   const int log_fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   ::dup2(log_fd, STDOUT_FILENO);
   ::dup2(log_fd, STDERR_FILENO);
+  // As if the log were the journal.
+  struct stat file {};
+  ::fstat(log_fd, &file);
+  const auto journal = std::to_string(file.st_dev) + ":" + std::to_string(file.st_ino);
+  ::setenv("JOURNAL_STREAM", journal.c_str(), 1);
   if (activated >= 0) {
     if (activated == listen_fds_start) {
       ::fcntl(activated, F_SETFD, 0);
