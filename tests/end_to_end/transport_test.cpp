@@ -68,6 +68,43 @@ class Setting {
   std::string old_;
 };
 
+/// A control group whose processes may use only one CPU. The destructor removes it.
+class CpusetGroup {
+ public:
+  explicit CpusetGroup(int cpu) {
+    if (std::filesystem::exists(version_1)) {
+      parent_ = version_1;
+    } else {
+      std::ofstream{parent_ / "cgroup.subtree_control"} << "+cpuset\n";
+    }
+    path_ = parent_ / ("hypeman-test-" + std::to_string(::getpid()));
+    std::filesystem::create_directory(path_);
+    std::ofstream{path_ / "cpuset.cpus"} << cpu << '\n';
+    // Version 1 wants the memory nodes too.
+    if (const auto nodes = first_line((parent_ / "cpuset.mems").string()); !nodes.empty()) {
+      std::ofstream{path_ / "cpuset.mems"} << nodes << '\n';
+    }
+  }
+  CpusetGroup(const CpusetGroup&) = delete;
+  CpusetGroup& operator=(const CpusetGroup&) = delete;
+  CpusetGroup(CpusetGroup&&) = delete;
+  CpusetGroup& operator=(CpusetGroup&&) = delete;
+  ~CpusetGroup() { ::rmdir(path_.c_str()); }
+
+  /// A command that runs another one in the group.
+  [[nodiscard]] std::vector<std::string> command(const std::vector<std::string>& inner) const {
+    std::vector<std::string> all{"sh", "-ec", "echo $$ >\"$0/cgroup.procs\"; exec \"$@\"", path_};
+    all.insert(all.end(), inner.begin(), inner.end());
+    return all;
+  }
+
+ private:
+  static constexpr auto version_1 = "/sys/fs/cgroup/cpuset";
+
+  std::filesystem::path parent_ = "/sys/fs/cgroup";
+  std::filesystem::path path_;
+};
+
 std::vector<int> usable_cpus() {
   cpu_set_t set{};
   ::sched_getaffinity(0, sizeof set, &set);
@@ -178,6 +215,7 @@ class IoUring : public Transport {
   static void expect_in_use(const StatsMount& mount) {
     expect_logged([&] { return mount.log(); }, "requests come through io_uring\n");
   }
+  void expect_every_reader_is_served_from(int daemon_cpu, std::vector<std::string> command);
 
  private:
   std::optional<Setting> allowed_;
@@ -332,25 +370,32 @@ TEST_F(IoUring, ReadsOfTheHostAreNotBoundToTheCpuOfTheirReader) {
   EXPECT_EQ(bound(), before);
 }
 
-TEST_F(IoUring, ReadersOnCpusThatTheDaemonMayNotUseAreServed) {
-  const auto cpus = usable_cpus();
-  if (cpus.size() < 2) {
-    skip("there is only one CPU");
-    return;
-  }
+/// Starts the daemon with a command for which it may use one CPU only.
+void IoUring::expect_every_reader_is_served_from(int daemon_cpu, std::vector<std::string> command) {
   const TemporaryDirectory mountpoint;
-  auto daemon = ChildProcess::spawn(
-      on_cpu(cpus.back(), {std::string{paths::statsfs}, "-f", data.path(), mountpoint.path()}));
+  command.insert(command.end(), {data.path(), mountpoint.path()});
+  auto daemon = ChildProcess::spawn(command);
   ASSERT_TRUE(eventually([&] { return is_mounted(mountpoint.path()); })) << daemon.captured_err();
   expect_logged([&] { return daemon.captured_err(); }, "requests come through io_uring\n");
-  for (const int cpu : cpus) {
+  for (const int cpu : usable_cpus()) {
     EXPECT_EQ(run(on_cpu(cpu, {"cat", mountpoint.path() / id / "allocated_vcpus"})).out, "2\n");
   }
   for (const auto& list : cpus_of_threads(worker_of(daemon.pid()))) {
-    EXPECT_EQ(list, std::to_string(cpus.back())) << "a thread may use another CPU";
+    EXPECT_EQ(list, std::to_string(daemon_cpu)) << "a thread may use another CPU";
   }
   daemon.send_signal(SIGTERM);
   EXPECT_TRUE(daemon.wait(std::chrono::seconds{10})) << "the daemon does not end";
+}
+
+TEST_F(IoUring, ReadersOnCpusOutsideTheAffinityMaskOfTheDaemonAreServed) {
+  const auto cpu = usable_cpus().back();
+  expect_every_reader_is_served_from(cpu, on_cpu(cpu, {std::string{paths::statsfs}, "-f"}));
+}
+
+TEST_F(IoUring, ReadersOnCpusOutsideTheCpusetOfTheDaemonAreServed) {
+  const auto cpu = usable_cpus().back();
+  const CpusetGroup group{cpu};
+  expect_every_reader_is_served_from(cpu, group.command({std::string{paths::statsfs}, "-f"}));
 }
 
 /// A ring of a present CPU serves the queues of CPUs that are possible, but not present.
