@@ -19,7 +19,7 @@ def processor():
 def facts(source_root):
     commit = subprocess.run(["git", "-C", source_root, "describe", "--always", "--dirty"],
                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    return (f"{processor()}, {os.cpu_count()} CPUs; Linux {os.uname().release}; "
+    return (f"{processor()}, {os.cpu_count()} CPUs; Linux {os.uname().release.partition('-')[0]}; "
             f"{time.strftime('%Y-%m-%d %H:%M %Z')}; commit {commit.stdout.strip() or 'unknown'}; "
             f"load {os.getloadavg()[0]:.1f}; descriptors {resource.getrlimit(resource.RLIMIT_NOFILE)[1]}")
 
