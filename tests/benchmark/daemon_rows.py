@@ -1,9 +1,11 @@
-"""The memory and the CPU time of an idle daemon."""
+"""The memory and the CPU time of a daemon, and what deleted instances cost."""
 
+import os
+import shutil
 import time
 
 import processes
-from figures import Spread
+from figures import Spread, duration, spread
 from read_rows import read_sides
 from report import Finding, detail
 
@@ -37,3 +39,25 @@ def idle_row(stage):
     switches = processes.context_switches(mount.pid) - before
     return [Finding("idle", "context switches of an idle daemon of 1000 instances in 10 s",
                     str(switches), "", absolute(switches), 0, unit="")]
+
+
+def delete_row(stage):
+    """The listing that finds out that instances were deleted costs more than others. Each run needs instances of its
+    own."""
+    count, deleted = 10000, 2000
+    mount = stage.serve("delete", stage.instances_on("delete", stage.stand_ins(10), count))
+
+    def listing():
+        begin = time.perf_counter()
+        found = len(os.listdir(mount.path))
+        return time.perf_counter() - begin, found
+
+    (mount.path / "metrics.prom").read_bytes()
+    before = spread([listing()[0] for _ in range(20)])
+    for one in mount.ids[:deleted]:
+        shutil.rmtree(mount.data / "guests" / one)
+    first, left = listing()
+    after = spread([listing()[0] for _ in range(20)])
+    detail(f"later listings of {left} names: {duration(after.median)}")
+    return [Finding("delete", f"first listing after {deleted} of {count} instances were deleted, beside one before",
+                    duration(first), duration(before.median), absolute(first / before.median), 2)]

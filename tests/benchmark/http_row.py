@@ -1,11 +1,13 @@
-"""Statistics over HTTP: the bridge compared with a handler in Go; wrk sends the requests."""
+"""Statistics over HTTP: the bridge compared with a handler in Go and with nginx; wrk sends the requests."""
 
+import contextlib
 import json
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
+import processes
 from figures import duration, paired_ratio, spread
 from read_rows import read_sides
 from report import Finding, detail
@@ -54,24 +56,55 @@ def split_of_one_answer(stage, mount, bridge):
 
 
 def http_row(stage):
+    """Each comparison has bars of its own for the two transports."""
     findings = []
     mount = stage.mount(1000)
-    bridge, handler = stage.bridge(mount), stage.go_handler(mount)
+    servers = {"bridge": stage.bridge(mount), "Go": stage.go_handler(mount), "nginx": stage.nginx(mount)}
+    if stage.has_rings():
+        servers["bridge, io_uring"] = stage.bridge(stage.mount(1000, io_uring=True))
+    bars = {1: {("bridge", "Go"): 6, ("bridge, io_uring", "Go"): 6},
+            1000: {("bridge", "Go"): 2, ("bridge, io_uring", "Go"): 3, ("bridge", "nginx"): 3,
+                   ("bridge, io_uring", "nginx"): 3}}
     for count in (1, 1000):
         paths = requests_of(stage, mount, count)
-        for url in (bridge, handler):
+        for url in servers.values():
             ask(url, paths, 8, seconds=1)
         for connections in CONNECTIONS:
-            ours, theirs = [], []
+            answers = {name: [] for name in servers}
             for _ in range(BLOCKS):
-                ours.append(ask(bridge, paths, connections))
-                theirs.append(ask(handler, paths, connections))
-            ratio = paired_ratio([one["rate"] for one in ours], [one["rate"] for one in theirs])
-            detail(f"{connections:3} connections, {count:4} instances: {said(ours):32} Go: {said(theirs):32} "
-                   f"{ratio.median:.2f}×")
-            if connections == JUDGED:
-                findings.append(Finding(
-                    "http", f"requests/s, {connections} connections, instances: {count}; beside Go net/http",
-                    said(ours), said(theirs), ratio, 2, at_least=True))
-    split_of_one_answer(stage, mount, bridge)
+                for name, url in servers.items():
+                    answers[name].append(ask(url, paths, connections))
+            detail(f"{connections:3} connections, {count:4} instances: " +
+                   "; ".join(f"{name} {said(one)}" for name, one in answers.items()))
+            if connections != JUDGED:
+                continue
+            for (ours, theirs), bar in bars[count].items():
+                if ours in answers:
+                    ratio = paired_ratio(*([one["rate"] for one in answers[name]] for name in (ours, theirs)))
+                    findings.append(Finding(
+                        "http", f"requests/s of the {ours}, {connections} connections, instances: {count}; beside "
+                        f"{theirs}", said(answers[ours]), said(answers[theirs]), ratio, bar, at_least=True))
+    split_of_one_answer(stage, mount, servers["bridge"])
+    return findings
+
+
+def names_row(stage):
+    """Clients that ask for names and prefixes that do not exist must not slow down those that ask for an ID."""
+    mount = stage.mount(10000)
+    bridge = stage.bridge(mount)
+    exact = stage.write("exact-id", [f"/instances/{mount.ids[0]}/stats"])
+    ask(bridge, exact, 1, seconds=1)
+    findings = []
+    for what, unknown in (("a name", "no-such-name"), ("a prefix", mount.ids[0][:4] + "zz")):
+        alone, beside = [], []
+        for _ in range(BLOCKS):
+            alone.append(ask(bridge, exact, 1))
+            with contextlib.ExitStack() as stack:
+                processes.start(stack, ["wrk", "--threads", "1", "--connections", "8", "--duration", "60s",
+                                        f"{bridge}/instances/{unknown}/stats"])
+                beside.append(ask(bridge, exact, 1))
+        findings.append(Finding(
+            "names", f"p99 of one client of an exact ID while eight ask for {what} that does not exist, 10,000 "
+            "instances; beside alone", said(beside), said(alone),
+            paired_ratio([one["p99_us"] for one in beside], [one["p99_us"] for one in alone]), 2))
     return findings

@@ -33,4 +33,4 @@ def sample_row(stage):
     ours, theirs = times["sample"], times["raw_pread"]
     return [Finding("sample", "one sample in process, beside pread of the four kernel files",
                     duration(spread(ours).median), duration(spread(theirs).median),
-                    paired_ratio(ours, theirs), 1.5)]
+                    paired_ratio(ours, theirs), 1.3)]

@@ -1,6 +1,7 @@
 """The objects that the rows measure: instances with real processes and a real TAP, and their daemons. They are
 created when a row needs them, shared by the rows, and removed with the stage."""
 
+import contextlib
 import json
 import os
 import socket
@@ -31,8 +32,9 @@ def http_get(url):
 class Mount:
     """A running hypeman-statsfs with a number of instances."""
 
-    def __init__(self, path, daemon, ids):
+    def __init__(self, path, data, daemon, ids):
         self.path = path
+        self.data = data
         self.pid = daemon.pid
         self.ids = ids
 
@@ -47,6 +49,7 @@ class Stage:
         self._tools = tools
         self._stack = stack
         self._made = {}
+        self.latency = None  # from read_rows.latency_by_placement
         self._servers = []
         self._stand_ins = []
         self._boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -131,9 +134,9 @@ class Stage:
         return self._once(("data", count, len(pids)),
                           lambda: self._write_instances(f"data-{count}-{len(pids)}", pids, count))
 
-    def instances_on(self, name, pids):
-        """The same, with one instance for each PID."""
-        return self._once(("data", name), lambda: self._write_instances(f"data-{name}", pids, len(pids)))
+    def instances_on(self, name, pids, count=None):
+        """The same with a directory of its own, with one instance for each PID unless `count` is given."""
+        return self._once(("data", name), lambda: self._write_instances(f"data-{name}", pids, count or len(pids)))
 
     def serve(self, name, instances, io_uring=False):
         """With io_uring, each thread of the daemon stays on its own CPU, wherever run_servers_on() moves others."""
@@ -143,36 +146,39 @@ class Stage:
                                      [self.build / "fs/hypeman-statsfs", "-f", "-o",
                                       f"io_uring={'on' if io_uring else 'off'}", data, mountpoint],
                                      binds_itself=io_uring)
-        return Mount(mountpoint, daemon, ids)
+        return Mount(mountpoint, data, daemon, ids)
 
     @staticmethod
     def has_rings():
         return RING_PARAMETER.exists()
 
-    def ring_mount(self, count):
-        """The same as mount(), with io_uring."""
-        def start():
-            with processes.kernel_setting(RING_PARAMETER, "Y"):
-                return self.serve(f"{count}-io_uring", self.instances(count), io_uring=True)
-        return self._once(("ring_mount", count), start)
-
-    def mount(self, count, purpose="shared", most_processes=MOST_PROCESSES):
+    def mount(self, count, purpose="shared", most_processes=MOST_PROCESSES, io_uring=False):
         """A mount with `count` instances. Each purpose gets its own daemon."""
-        return self._once(("mount", count, purpose),
-                          lambda: self.serve(f"{count}-{purpose}", self.instances(count, most_processes)))
+        def start():
+            with self._rings(io_uring):
+                return self.serve(f"{count}-{purpose}{'-io_uring' if io_uring else ''}",
+                                  self.instances(count, most_processes), io_uring)
+        return self._once(("mount", count, purpose, io_uring), start)
 
-    def constant_files(self, count=1):
+    @staticmethod
+    def _rings(wanted):
+        """The kernel offers rings to the mounts that are made meanwhile."""
+        return processes.kernel_setting(RING_PARAMETER, "Y") if wanted else contextlib.nullcontext()
+
+    def constant_files(self, count=1, io_uring=False):
         """FUSE files with constant content. Size and number of server threads are those of a mounted stats.json."""
-        mountpoint = self._once("constant", self._start_constant_files)
+        mountpoint = self._once(("constant", io_uring), lambda: self._start_constant_files(io_uring))
         return [mountpoint / str(number) / "stats.json" for number in range(count)]
 
-    def _start_constant_files(self):
+    def _start_constant_files(self, io_uring):
         like = self.mount(10)
         content = self.place / "constant.json"
         content.write_bytes(like.stats_files()[0].read_bytes())
-        mountpoint = self._new_directory("constant")
+        mountpoint = self._new_directory(f"constant{'-io_uring' if io_uring else ''}")
         threads = processes.most_threads(like.pid) - 1  # the main thread answers no requests
-        self._start_mounted(mountpoint, [self.tool("constant_file"), mountpoint, content, threads])
+        with self._rings(io_uring):
+            self._start_mounted(mountpoint, [self.tool("constant_file"), mountpoint, content,
+                                             "io_uring" if io_uring else threads], binds_itself=io_uring)
         return mountpoint
 
     def lxcfs_meminfo(self):
@@ -207,13 +213,32 @@ class Stage:
         return url
 
     def bridge(self, mount):
-        """The base URL of a bridge for a mount."""
+        """The base URL of a bridge for a mount. It logs no requests and needs no key."""
         port = free_port()
         processes.start(self._stack, [
             self.build / "httpbridge/hypeman-stats-bridge", "--stats-dir", mount.path,
             "--listen", f"127.0.0.1:{port}", "--no-auth", "--no-access-log"])
         url = f"http://127.0.0.1:{port}"
         processes.until(lambda: http_get(f"{url}/healthz"), "hypeman-stats-bridge")
+        return url
+
+    def nginx(self, mount):
+        """The same for nginx, which serves the files of the mount."""
+        port = free_port()
+        place = self._new_directory("nginx")
+        configuration = place / "nginx.conf"
+        configuration.write_text(
+            f"user root; worker_processes auto; daemon off; pid {place}/pid; error_log {place}/error.log;\n"
+            "events { worker_connections 2048; }\n"
+            f"http {{ access_log off; default_type application/json; keepalive_requests 1000000;\n"
+            + "".join(f"  {kind}_temp_path {place}/{kind};\n"
+                      for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+            + f"  server {{ listen 127.0.0.1:{port}; root {mount.path};\n"
+              "    location = /healthz { return 200; }\n"
+              "    rewrite ^/instances/([a-z0-9]+)/stats$ /$1/stats.json last; } }\n")
+        processes.start(self._stack, [self._tools / "usr/sbin/nginx", "-p", place, "-c", configuration])
+        url = f"http://127.0.0.1:{port}"
+        processes.until(lambda: http_get(f"{url}/instances/{mount.ids[0]}/stats"), "nginx")
         return url
 
     def go_handler(self, mount):
