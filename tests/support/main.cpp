@@ -1,5 +1,8 @@
 // main() of every test program. It runs GoogleTest and makes sure that the report is well-formed
 // XML.
+#include <sched.h>
+#include <sys/mount.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -30,10 +33,20 @@ void make_well_formed(const std::filesystem::path& path) {
   }
 }
 
+/// Gives the program a mount namespace of its own. Otherwise `unshare --mount` in a test that runs at
+/// the same time would copy the mounts of this program, and a copy keeps a file system alive after its
+/// umount. Without privileges this fails, and the program cannot mount either.
+void leave_mount_namespace() {
+  if (::unshare(CLONE_NEWNS) == 0) {
+    ::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
+  leave_mount_namespace();
   hypeman::tests::MachineLock::instance().share();
   const int status = RUN_ALL_TESTS();
   if (const auto path = report(); !path.empty()) {
