@@ -14,6 +14,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/version.hpp"
 #include "collector/statistics/prometheus_text.hpp"
 #include "collector/statistics/statistic.hpp"
 #include "fs/tree/host_file.hpp"
@@ -142,6 +143,18 @@ TEST(Documentation, ManualHasAnEntryForEachFileOfTheHost) {
   for (const auto& file : fs::host_files()) {
     EXPECT_NE(manual.find(manual_item(file.name)), std::string::npos) << file.name;
   }
+}
+
+/// The first match of the group in a document.
+std::string first_match(const std::string& path, const std::regex& pattern) {
+  const auto text = document(path);
+  std::smatch match;
+  return std::regex_search(text, match, pattern) ? match.str(1) : path + ": no match";
+}
+
+TEST(Documentation, ChangelogsNameTheVersionOfThePrograms) {
+  EXPECT_EQ(first_match("CHANGELOG.md", std::regex{R"(\n## \[(\d[^\]]*)\] - \d{4}-\d\d-\d\d\n)"}), version);
+  EXPECT_EQ(first_match("debian/changelog", std::regex{R"(^hypeman-statsfs \(([^)]*)\))"}), version);
 }
 
 /// The directories with source code, relative to the repository.
