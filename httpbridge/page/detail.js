@@ -48,7 +48,7 @@ class Chart {
     this.#svg = svgElement("svg", {
       viewBox: `0 -1 ${SLOTS} ${CHART_HEIGHT + 2}`, preserveAspectRatio: "none", role: "img",
     }, svgElement("path", { class: "base", d: `M0 ${CHART_HEIGHT}H${SLOTS}` }), this.#area, this.#line);
-    const name = copyButton(path, () => fileOf(path), { className: "file", title: "Copy the path of this file" });
+    const name = copyButton(path, () => fileOf(path), { className: "path", title: "Copy the path of this file" });
     this.node = element("figure", { className: "chart", "data-path": path },
       element("figcaption", {}, name, this.#now),
       this.#svg,
@@ -75,7 +75,7 @@ export class Detail {
   #history;
   #vm = null;
   #place = { stats_dir: "/run/hypeman/stats" };
-  #shape = ""; // which charts there are
+  #shape = null; // which charts there are
   #charts = [];
   #hasKey = () => true;
   #node = document.getElementById("detail");
@@ -113,7 +113,7 @@ export class Detail {
   open(id) {
     this.#vm = this.#history.vms.get(id) ?? null;
     this.#node.hidden = !this.#vm;
-    this.#shape = "";
+    this.#shape = null;
     this.#node.scrollTop = 0;
     if (!this.#vm) return;
     this.update();

@@ -55,6 +55,11 @@ export function timeOfDay(date) {
   return date.toLocaleTimeString("en", { hour12: false });
 }
 
+/// As `2026-01-31 14:05:00`.
+export function dateAndTime(date) {
+  return date.toLocaleString("sv");
+}
+
 /// One word for a shell.
 export function shellWord(text) {
   return /^[\w./:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

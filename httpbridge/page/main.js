@@ -78,7 +78,7 @@ async function askForPlace() {
 
 function schedule(delay) {
   clearTimeout(timer);
-  timer = document.hidden || isAsking ? 0 : setTimeout(poll, Math.max(0, delay));
+  timer = document.hidden || (isAsking && key === null) ? 0 : setTimeout(poll, Math.max(0, delay));
 }
 
 const hostNow = () => Date.now() / 1000 + hostOffset;
@@ -92,16 +92,23 @@ function showFreshness(state, text) {
   document.body.classList.toggle("stale", state === "stale");
 }
 
+function showLiveness() {
+  if (document.hidden) showFreshness("paused", "Paused");
+  else showFreshness("live", "Live");
+}
+
 function showData() {
+  const wasAsking = isAsking;
   if (isAsking) stopAsking();
   $("list").hidden = false;
   setText($("problem"), "");
-  showFreshness("live", "Live");
+  showLiveness();
   showTotals();
   const now = hostNow();
   table.update(now);
   followHash();
   detail.update(now);
+  if (wasAsking) table.focusRow();
 }
 
 function showTotals() {
@@ -144,9 +151,9 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
     clearTimeout(timer);
     timer = 0;
-    showFreshness("paused", "Paused");
-  } else if (!isAsking) {
-    poll();
+    if (!isAsking) showLiveness();
+  } else {
+    schedule(0);
   }
 });
 
@@ -175,7 +182,6 @@ function stopAsking() {
   $("key-form").hidden = true;
   setText($("key-error"), "");
   $("forget").hidden = key === null;
-  table.focusRow();
 }
 
 $("key-form").addEventListener("submit", (event) => {
@@ -187,7 +193,7 @@ $("key-form").addEventListener("submit", (event) => {
   }
   key = text;
   sessionStorage.setItem(KEY, key);
-  poll();
+  schedule(0);
 });
 
 $("forget").addEventListener("click", () => {

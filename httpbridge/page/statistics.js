@@ -46,7 +46,7 @@ export const FACTS = {
   allocated_vcpus: format.number,
   allocated_memory_bytes: format.bytes,
   disk_size_bytes: format.bytes,
-  start_time_seconds: (value) => (Number.isFinite(value) ? new Date(value * 1000).toLocaleString("en") : format.NONE),
+  start_time_seconds: (value) => (Number.isFinite(value) ? format.dateAndTime(new Date(value * 1000)) : format.NONE),
 };
 
 const UNKNOWN = gauge({ text: format.number }, "Other");

@@ -70,7 +70,7 @@ class CpuCell {
     this.text = element("span", { className: "number" });
     const spark = svgElement("svg", {
       class: "spark", viewBox: `0 -1 ${SLOTS} ${SPARK_HEIGHT + 2}`, preserveAspectRatio: "none", "aria-hidden": "true",
-    }, this.area, this.line);
+    }, svgElement("path", { class: "base", d: `M0 ${SPARK_HEIGHT}H${SLOTS}` }), this.area, this.line);
     this.nodes = [spark, this.text];
   }
 
@@ -141,6 +141,7 @@ class Row {
 
   show(vm, history, now) {
     this.node.dataset.id = vm.id;
+    setAttribute(this.node, "data-running", String(vm.isRunning));
     for (const { content, node } of this.cells) content.show(vm, node, history, now);
   }
 }
