@@ -107,6 +107,7 @@ export class History {
     let [x, last] = [0, -Infinity];
     const close = () => {
       if (start !== null) areas.push(`V${height}H${start}Z`);
+      if (start === x) parts.push("h0"); // a single point is a dot
       start = null;
     };
     const y = (value) => (height - (Math.min(value, full) / full) * height).toFixed(1);

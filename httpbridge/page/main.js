@@ -22,7 +22,7 @@ let timer = 0;
 let isPolling = false;
 let lastAnswer = -Infinity; // when data came, as performance.now()
 let lastAnswerDate = null;
-let hostOffset = 0; // the host's clock minus this one, in seconds
+let hostOffset = -Infinity; // the host's clock minus this one, in seconds
 let hasPlace = false;
 
 class Refused extends Error {}
@@ -50,7 +50,7 @@ async function poll() {
     if (body === null || typeof body.instances !== "object" || body.instances === null) {
       throw new Error("The answer of the bridge is not complete.");
     }
-    if (Number.isFinite(date)) hostOffset = (date - Date.now()) / 1000;
+    setHostClock(date);
     lastAnswer = time;
     lastAnswerDate = new Date();
     history.add(body.instances, time);
@@ -79,6 +79,12 @@ async function askForPlace() {
 function schedule(delay) {
   clearTimeout(timer);
   timer = document.hidden || (isAsking && key === null) ? 0 : setTimeout(poll, Math.max(0, delay));
+}
+
+/// The Date header has whole seconds, rounded down, so the largest difference is the best one.
+function setHostClock(date) {
+  const offset = (date - Date.now()) / 1000;
+  if (offset > hostOffset || offset < hostOffset - 2) hostOffset = offset;
 }
 
 const hostNow = () => Date.now() / 1000 + hostOffset;

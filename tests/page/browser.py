@@ -1,5 +1,6 @@
 """Debian's Chromium, driven by WebDriver."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Browser:
         for flag in (*FLAGS, f"--user-data-dir={profile}"):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver", env={"HOME": profile, "PATH": "/usr/bin:/bin"}),
+        self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver", env={**os.environ, "HOME": profile}),
                                        options=options)
         stack.callback(self.driver.quit)
         self.size(1360, 860)
