@@ -31,6 +31,7 @@
 #include "httpbridge/mount/mount_reader.hpp"
 #include "httpbridge/mount/read_error.hpp"
 #include "httpbridge/options.hpp"
+#include "httpbridge/page/page.hpp"
 #include "httpbridge/startup_error.hpp"
 
 namespace {
@@ -122,6 +123,9 @@ tl::expected<void, StartupError> run(const Options& options) {
   config.limits.shutdown_timeout = options.request_timeout;
   config.limits.idle_timeout = options.idle_timeout;
   config.access_log = options.access_log;
+  if (options.page) {
+    config.page = Page{options.stats_dir};
+  }
   config.only_loopback_hosts = options.no_auth;
   const auto log = hypeman::queueing_logger(*spdlog::default_logger());
   spdlog::set_default_logger(log);

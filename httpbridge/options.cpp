@@ -38,6 +38,7 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
   long request_timeout = options.request_timeout.count();
   long idle_timeout = options.idle_timeout.count();
   bool no_access_log = false;
+  bool no_page = false;
   std::string socket_mode;
 
   CLI::App app{"Serves the files of hypeman-statsfs over HTTP, at the path of Hypeman's API.",
@@ -69,6 +70,8 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
                  "File with one token per line. A token gives read access to statistics only");
   app.add_flag("--no-auth", options.no_auth,
                "Require no key. Allowed on loopback addresses and unix sockets only");
+  app.add_flag("--no-page", no_page,
+               "Do not serve the page that shows the statistics in a browser");
   app.add_flag("--no-access-log", no_access_log, "Do not log requests");
   app.add_option(
          "--max-connections", options.max_connections,
@@ -100,6 +103,7 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
     return usage_error(fmt::format("{}; see --help", error.what()));
   }
   options.access_log = !no_access_log;
+  options.page = !no_page;
   options.request_timeout = std::chrono::seconds{request_timeout};
   options.idle_timeout = std::chrono::seconds{idle_timeout};
 

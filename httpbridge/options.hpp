@@ -22,6 +22,7 @@ struct Options {
   KeyFiles keys;
   bool no_auth = false;
   bool access_log = true;
+  bool page = true;
   std::optional<unsigned> socket_mode;  ///< of unix sockets; the umask applies without it
   std::size_t max_connections = Limits{}.connections;
   std::chrono::seconds request_timeout{10};

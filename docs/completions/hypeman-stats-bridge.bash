@@ -24,7 +24,7 @@ _hypeman_stats_bridge() {
     --max-connections | --request-timeout | --idle-timeout) ;;
     *)
       mapfile -t COMPREPLY < <(compgen -W "--stats-dir --listen --socket-mode --jwt-secret-file
-        --hypeman-config --token-file --no-auth --no-access-log --max-connections --request-timeout --idle-timeout
+        --hypeman-config --token-file --no-auth --no-page --no-access-log --max-connections --request-timeout --idle-timeout
         -h --help --version" -- "$cur")
       ;;
   esac

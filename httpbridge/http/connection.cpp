@@ -291,8 +291,10 @@ tl::expected<Route, Reply> Connection::check_request() {
     return tl::unexpected(reply_with(BadRequest::other_host));
   }
   const RequestHead head{to_std(request.method_string()), to_std(request.target()),
-                         authorization_header(request)};
-  return route_request(head, authorization_, server_.authorizer, std::chrono::system_clock::now());
+                         authorization_header(request),
+                         to_std(request[http::field::if_none_match])};
+  return route_request(head, server_.page, authorization_, server_.authorizer,
+                       std::chrono::system_clock::now());
 }
 
 // A web page can make a browser connect to this host under a name of the page's own domain. The
@@ -320,7 +322,8 @@ std::array<asio::const_buffer, 2> Connection::begin_response(const Reply& reply)
   }
   keep_alive_ = keep_alive_ && !server_.stopping;
   const bool is_http_1_0 = parser_ && parser_->get().version() < http_1_1;
-  const bool without_body = parser_ && parser_->get().method() == http::verb::head;
+  const bool without_body =
+      (parser_ && parser_->get().method() == http::verb::head) || reply.is_not_modified();
   write_header(reply, {is_http_1_0, keep_alive_, server_.date.now()}, header_);
   if (server_.access_log) {
     log(reply);

@@ -24,6 +24,7 @@
 #include "httpbridge/http/route.hpp"
 #include "httpbridge/http/statistics.hpp"
 #include "httpbridge/http/unsent_bodies.hpp"
+#include "httpbridge/page/page.hpp"
 
 namespace hypeman::httpbridge {
 
@@ -41,6 +42,7 @@ struct ServerState {
   std::shared_ptr<const Authorizer> authorizer;
   Limits limits;
   bool access_log = true;
+  Page page;
   bool only_loopback_hosts = false;
   bool stopping = false;
   ConnectionList connections;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "httpbridge/http/whole_host_file.hpp"
+#include "httpbridge/page/page.hpp"
 
 namespace hypeman::httpbridge {
 namespace {
@@ -18,12 +19,22 @@ constexpr std::string_view retry_after = "Retry-After: 1\r\n";
 constexpr std::string_view bearer = "WWW-Authenticate: Bearer\r\n";
 // Hypeman's clients retry a 409 without it.
 constexpr std::string_view no_retry = "x-should-retry: false\r\n";
+// Nothing in the page comes from elsewhere, is inline, or becomes markup.
+constexpr std::string_view page_policy =
+    "Content-Security-Policy: default-src 'none'; connect-src 'self'; img-src 'self'; "
+    "script-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'\r\n"
+    "Cross-Origin-Opener-Policy: same-origin\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "X-Content-Type-Options: nosniff\r\n";
 
 struct Status {
   unsigned number = 0;
   std::string_view reason;
 };
 constexpr Status ok{200, "OK"};
+constexpr Status not_modified{304, "Not Modified"};
 constexpr Status bad_request{400, "Bad Request"};
 constexpr Status unauthorized{401, "Unauthorized"};
 constexpr Status forbidden{403, "Forbidden"};
@@ -64,6 +75,14 @@ Reply reply_with(RouteKind kind, Body contents) {
   const auto* const file = whole_host_file(kind);
   const std::string_view content_type = file != nullptr ? file->content_type : json;
   return {ok.number, ok.reason, content_type, {}, std::move(contents)};
+}
+
+Reply reply_with(const PageFile& file, std::string_view if_none_match) {
+  const bool has_it =
+      !file.entity_tag.empty() &&
+      (if_none_match == "*" || if_none_match.find(file.entity_tag) != std::string_view::npos);
+  const Status& status = has_it ? not_modified : ok;
+  return {status.number, status.reason, file.content_type, page_policy, file.body, file.caching};
 }
 
 Reply reply_with(AuthorizationError error) {
@@ -149,7 +168,7 @@ void write_header(const Reply& reply, const ConnectionHeaders& connection, std::
   for (const std::string_view part :
        {"HTTP/1.1 "sv, std::string_view{status.data(), status.size()}, " "sv, reply.reason,
         "\r\nContent-Type: "sv, reply.content_type, "\r\nContent-Length: "sv,
-        std::string_view{length.data(), length.size()}, "\r\nCache-Control: no-store\r\nDate: "sv,
+        std::string_view{length.data(), length.size()}, "\r\n"sv, reply.caching, "Date: "sv,
         connection.date, "\r\n"sv, reply.extra_header, connection_header, "\r\n"sv}) {
     to.append(part);
   }

@@ -11,6 +11,8 @@
 
 namespace hypeman::httpbridge {
 
+struct PageFile;
+
 /// Why a request is refused before its authorization is checked.
 enum class BadRequest {
   malformed,
@@ -27,17 +29,24 @@ enum class BadRequest {
 /// Bytes that several replies may share.
 using Body = std::shared_ptr<const std::string>;
 
-/// A response without the headers that depend on the connection. The texts are string literals.
+/// A response without the headers that depend on the connection. The texts live as long as the
+/// server.
 struct Reply {
   unsigned status = 0;
   std::string_view reason;
   std::string_view content_type;
-  std::string_view extra_header;  ///< empty, or one whole header line
+  std::string_view extra_header;  ///< empty, or whole header lines
   Body body;
+  std::string_view caching = "Cache-Control: no-store\r\n";  ///< whole header lines
+
+  /// The reply has the headers of the body, but the body is not sent.
+  [[nodiscard]] bool is_not_modified() const { return status == 304; }
 };
 
 /// Only these functions map results to an HTTP status and to an error body of Hypeman's API.
 [[nodiscard]] Reply reply_with(RouteKind kind, Body contents);
+/// A 304 if the client already has this version of the file.
+[[nodiscard]] Reply reply_with(const PageFile& file, std::string_view if_none_match);
 [[nodiscard]] Reply reply_with(AuthorizationError error);
 [[nodiscard]] Reply reply_with(ReadError error);
 [[nodiscard]] Reply reply_with(BadRequest reason);

@@ -52,15 +52,6 @@ bool is_absolute(std::string_view target) {
          });
 }
 
-std::string_view path_of(std::string_view target) {
-  target = target.substr(0, target.find('?'));
-  if (is_absolute(target)) {
-    const std::size_t path = target.find('/', scheme.size());
-    return path == std::string_view::npos ? "/" : target.substr(path);
-  }
-  return target;
-}
-
 bool is_path(std::span<const std::string> segments, std::string_view only) {
   return segments.size() == 1 && segments[0] == only;
 }
@@ -96,6 +87,15 @@ std::optional<Route> find_route(std::string_view target) {
     return Route{RouteKind::instance_stats, can_match ? wanted : std::string{}};
   }
   return std::nullopt;
+}
+
+std::string_view path_of(std::string_view target) {
+  target = target.substr(0, target.find('?'));
+  if (is_absolute(target)) {
+    const std::size_t path = target.find('/', scheme.size());
+    return path == std::string_view::npos ? "/" : target.substr(path);
+  }
+  return target;
 }
 
 std::string_view authority_of(std::string_view target) {

@@ -24,6 +24,9 @@ struct Route {
 /// percent-encoding exactly once. Returns nothing if no route has this path.
 [[nodiscard]] std::optional<Route> find_route(std::string_view target);
 
+/// The path of a request target, not decoded.
+[[nodiscard]] std::string_view path_of(std::string_view target);
+
 /// The host and port in a target in absolute-form, empty in another form.
 [[nodiscard]] std::string_view authority_of(std::string_view target);
 

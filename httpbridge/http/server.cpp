@@ -67,6 +67,7 @@ Server::Server(ServerConfig config)
              .authorizer = std::move(config.authorizer),
              .limits = config.limits,
              .access_log = config.access_log,
+             .page = std::move(config.page),
              .only_loopback_hosts = config.only_loopback_hosts,
              .unsent = UnsentBodies{config.limits.unsent_bytes}},
       signals_(loop_, SIGTERM, SIGINT, SIGHUP),

@@ -8,6 +8,7 @@
 #include "httpbridge/http/limits.hpp"
 #include "httpbridge/http/statistics.hpp"
 #include "httpbridge/listen/listening_socket.hpp"
+#include "httpbridge/page/page.hpp"
 
 namespace hypeman::httpbridge {
 
@@ -20,6 +21,7 @@ struct ServerConfig {
   StatisticsSource source;
   Limits limits;
   bool access_log = true;
+  Page page;
   /// Refuse requests over TCP that name another host than this one.
   bool only_loopback_hosts = false;
 };

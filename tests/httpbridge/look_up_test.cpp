@@ -71,7 +71,7 @@ TEST_P(LookUpTest, UnknownInstancesAreNotFound) {
                              "QIL", "b", "by-name", "metrics.prom", "stats.json", ""}) {
     expect_not_found(stats_path(wanted));
   }
-  for (const char* target : {"/", "/instances", "/instances/x", "/favicon.ico"}) {
+  for (const char* target : {"/instances", "/instances/x", "/favicon.ico"}) {
     expect_not_found(target);
   }
 }
