@@ -153,8 +153,10 @@ std::string first_match(const std::string& path, const std::regex& pattern) {
 }
 
 TEST(Documentation, ChangelogsNameTheVersionOfThePrograms) {
-  EXPECT_EQ(first_match("CHANGELOG.md", std::regex{R"(\n## \[(\d[^\]]*)\] - \d{4}-\d\d-\d\d\n)"}), version);
-  EXPECT_EQ(first_match("debian/changelog", std::regex{R"(^hypeman-statsfs \(([^)]*)\))"}), version);
+  EXPECT_EQ(first_match("CHANGELOG.md", std::regex{R"(\n## \[(\d[^\]]*)\] - \d{4}-\d\d-\d\d\n)"}),
+            version);
+  EXPECT_EQ(first_match("debian/changelog", std::regex{R"(^hypeman-statsfs \(([^)]*)\))"}),
+            version);
 }
 
 /// The directories with source code, relative to the repository.
