@@ -72,6 +72,7 @@ class Tap:
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as host_side:
             host_side.bind((self.name, 0))
             host_side.send(self._frame(size))
+        os.read(self._vm_side, size)  # only what the VM has read counts
 
     def close(self):
         os.close(self._vm_side)
