@@ -72,6 +72,7 @@ class Tap:
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as host_side:
             host_side.bind((self.name, 0))
             host_side.send(self._frame(size))
+        os.read(self._vm_side, size)  # only what the VM has read counts
 
     def close(self):
         os.close(self._vm_side)
@@ -97,9 +98,10 @@ class Bridge:
         text = self._log.read_text()
         return text[:text.rfind("\n") + 1].splitlines()
 
-    def requests(self, path):
+    def requests(self, path, status=""):
         """The peers that have asked for this path, one for each request."""
-        return [line.split(">")[-1].split()[0] for line in self.log() if f'"GET {path}"' in line]
+        request = f' "GET {path}" {status}'
+        return [line.split(request)[0].split()[-1].split(">")[-1] for line in self.log() if request in line]
 
     def get(self, path, key=KEY):
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {key}"})
