@@ -9,8 +9,8 @@
 namespace hypeman {
 
 /// A logger that writes to standard error at once. `name` is the program's. If standard error is
-/// connected to the journal, lines begin with their priority as in sd-daemon(3): `<6>text`. Else they
-/// begin with the name of the program: `name: info: text`.
+/// connected to the journal, lines begin with their priority as in sd-daemon(3): `<6>text`. Else
+/// they begin with the name of the program: `name: info: text`.
 [[nodiscard]] std::shared_ptr<spdlog::logger> stderr_logger(const std::string& name);
 
 /// A logger with the name and the sinks of `direct` that does not block its callers, even if a sink

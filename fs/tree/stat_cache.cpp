@@ -42,10 +42,8 @@ StatAnswer::WallTime StatCache::keep(pid_t thread, Inode inode, StatAnswer answe
   if (entries_.size() == max_threads) {
     entries_.erase(entries_.begin());
   }
-  entries_.push_back({.thread = thread,
-                      .inode = inode,
-                      .answer = std::move(answer),
-                      .first_shown = first_shown});
+  entries_.push_back(
+      {.thread = thread, .inode = inode, .answer = std::move(answer), .first_shown = first_shown});
   return modified;
 }
 

@@ -35,8 +35,8 @@ struct StatAnswer {
 /// not read the last byte. An fstat(2) request of FUSE does not contain a file handle, so an answer
 /// is kept per thread: for 20 milliseconds, and for the last 64 threads. Thread-safe.
 ///
-/// GNU tar 1.35 reports that a file has changed if its modification time differs before and after it
-/// reads the file. So a thread is shown the same time again for a second.
+/// GNU tar 1.35 reports that a file has changed if its modification time differs before and after
+/// it reads the file. So a thread is shown the same time again for a second.
 class StatCache {
  public:
   /// Returns the modification time to show: that of the thread's last stat if it was of the same

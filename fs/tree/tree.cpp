@@ -251,7 +251,8 @@ Result<Attributes> Tree::attributes(Inode inode, Reader reader) {
 }
 
 /// The modification time of a file is the time of its sample. The change time is always the time of
-/// the mount, and so are the times of a directory: if they change, tar warns that the file has changed.
+/// the mount, and so are the times of a directory: if they change, tar warns that the file has
+/// changed.
 Attributes Tree::base_attributes(Inode inode, mode_t mode) const {
   Attributes attributes{};
   attributes.st_ino = inode;
@@ -336,9 +337,8 @@ Result<Attributes> Tree::host_file_attributes(const HostFile& file, Inode inode,
         auto attributes = base_attributes(inode, S_IFREG | access_.file_mode);
         const auto size = file.size(*instances);
         set_size(attributes, size);
-        set_time(attributes,
-                 stat_cache_.keep(reader.thread, inode,
-                                  {.size = size, .records = records_of(*instances)}));
+        set_time(attributes, stat_cache_.keep(reader.thread, inode,
+                                              {.size = size, .records = records_of(*instances)}));
         return attributes;
       });
 }

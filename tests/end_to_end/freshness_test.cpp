@@ -296,7 +296,8 @@ TEST_F(Freshness, AFileDoesNotSeemToChangeWhileAThreadReadsIt) {
     EXPECT_EQ(::fstat(fd.get(), &status), 0);
     return std::tuple{status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size};
   };
-  for (const auto* const name : {"/cpu_seconds", "/stats.json", "/../metrics.prom", "/../summary"}) {
+  for (const auto* const name :
+       {"/cpu_seconds", "/stats.json", "/../metrics.prom", "/../summary"}) {
     // Tries again, because the promise is for a second only, and a busy machine may be slower.
     EXPECT_TRUE(eventually([&] {
       const UniqueFd file{::open((mount / id).string().append(name).c_str(), O_RDONLY | O_CLOEXEC)};

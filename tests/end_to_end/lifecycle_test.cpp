@@ -415,8 +415,10 @@ TEST_F(Lifecycle, MountCommandMountsAfterInstallation) {
 TEST_F(Lifecycle, ErrorNamesTheMissingDataDirectory) {
   const auto refused = statsfs({"/nowhere", mountpoint.path(), "-o", "rw,dev,suid"});
   EXPECT_EQ(refused.status.code, EX_NOINPUT);
-  EXPECT_EQ(refused.err, "hypeman-statsfs: /nowhere: No such file or directory; name Hypeman's data directory, or "
-            "create this one\n");
+  EXPECT_EQ(
+      refused.err,
+      "hypeman-statsfs: /nowhere: No such file or directory; name Hypeman's data directory, or "
+      "create this one\n");
 }
 
 TEST_F(Lifecycle, ErrorsAreOneLineWithASysexitsStatus) {

@@ -25,8 +25,7 @@ constexpr std::uint32_t first_own_address = 0x7F400000;
 }  // namespace
 
 std::string prometheus_program(std::string_view name) {
-  auto program =
-      std::filesystem::path{paths::source_root} / "build-prometheus/usr/bin" / name;
+  auto program = std::filesystem::path{paths::source_root} / "build-prometheus/usr/bin" / name;
   if (!std::filesystem::exists(program)) {
     throw std::runtime_error{program.string() +
                              " is missing; run scripts/install-dependencies monitoring"};

@@ -33,9 +33,9 @@ void make_well_formed(const std::filesystem::path& path) {
   }
 }
 
-/// Gives the program a mount namespace of its own. Otherwise `unshare --mount` in a test that runs at
-/// the same time would copy the mounts of this program, and a copy keeps a file system alive after its
-/// umount. Without privileges this fails, and the program cannot mount either.
+/// Gives the program a mount namespace of its own. Otherwise `unshare --mount` in a test that runs
+/// at the same time would copy the mounts of this program, and a copy keeps a file system alive
+/// after its umount. Without privileges this fails, and the program cannot mount either.
 void leave_mount_namespace() {
   if (::unshare(CLONE_NEWNS) == 0) {
     ::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr);

@@ -152,7 +152,8 @@ TEST_F(DemoTest, LeavesNothingBehindIfStoppedDuringTheBoot) {
 TEST_F(DemoTest, LeavesNothingBehindIfStoppedWhileItRuns) {
   start({});
   wait_until_it_shows("Ctrl-C ends it");
-  for (const std::string_view command : {"  cat /", "  watch -n1 cat /", "  jq . /", "  curl http://"}) {
+  for (const std::string_view command :
+       {"  cat /", "  watch -n1 cat /", "  jq . /", "  curl http://"}) {
     EXPECT_NE(demo().captured_out().find(command), std::string::npos) << demo().captured_out();
   }
   demo().send_signal(SIGINT);
