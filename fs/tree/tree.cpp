@@ -41,11 +41,6 @@ void set_size(Attributes& attributes, std::size_t size) {
   attributes.st_blocks = static_cast<blkcnt_t>((size + block - 1) / block);
 }
 
-void set_time(Attributes& attributes, std::chrono::system_clock::time_point time) {
-  attributes.st_mtim = to_timespec(time);
-  attributes.st_atim = attributes.st_mtim;
-}
-
 bool is_file(const Node& node) {
   return node.row == Row::host_file || node.row >= Row::first_file;
 }
@@ -250,9 +245,9 @@ Result<Attributes> Tree::attributes(Inode inode, Reader reader) {
   });
 }
 
-/// The modification time of a file is the time of its sample. The change time is always the time of
-/// the mount, and so are the times of a directory: if they change, tar warns that the file has
-/// changed.
+/// The modification time of a file is the time of its sample. The kernel drops the pages that
+/// sendfile(2) has cached when it sees another one. The change time is always the time of the
+/// mount, and so are the times of a directory: if they change, tar warns that the file has changed.
 Attributes Tree::base_attributes(Inode inode, mode_t mode) const {
   Attributes attributes{};
   attributes.st_ino = inode;
@@ -319,7 +314,8 @@ Result<Attributes> Tree::file_attributes(const Node& node, InstanceFile file, In
     answer.content.record = vm->record;
   } else if (auto content = measure(*vm, file)) {
     answer.size = content->text.size();
-    answer.modified = content->time;
+    attributes.st_mtim = to_timespec(content->time);
+    attributes.st_atim = attributes.st_mtim;
     answer.content = *std::move(content);
   } else if (content.error() == std::errc::no_such_file_or_directory) {
     return tl::unexpected{content.error()};
@@ -327,7 +323,7 @@ Result<Attributes> Tree::file_attributes(const Node& node, InstanceFile file, In
     return attributes;  // size 0; the read fails with the reason
   }
   set_size(attributes, answer.size);
-  set_time(attributes, stat_cache_.keep(reader.thread, inode, std::move(answer)));
+  stat_cache_.keep(reader.thread, inode, std::move(answer));
   return attributes;
 }
 
@@ -337,8 +333,7 @@ Result<Attributes> Tree::host_file_attributes(const HostFile& file, Inode inode,
         auto attributes = base_attributes(inode, S_IFREG | access_.file_mode);
         const auto size = file.size(*instances);
         set_size(attributes, size);
-        set_time(attributes, stat_cache_.keep(reader.thread, inode,
-                                              {.size = size, .records = records_of(*instances)}));
+        stat_cache_.keep(reader.thread, inode, {.size = size, .records = records_of(*instances)});
         return attributes;
       });
 }

@@ -134,31 +134,5 @@ TEST(StatCache, SeparatesReaders) {
   EXPECT_EQ(second, "second");
 }
 
-/// An answer that is `age` old, with the modification time of that moment.
-StatAnswer answer_of(std::size_t size, std::chrono::milliseconds age) {
-  return {.size = size,
-          .modified = std::chrono::system_clock::now() - age,
-          .content = {},
-          .time = StatAnswer::Clock::now() - age};
-}
-
-TEST(StatCache, ShowsTheSameModificationTimeForASecondAlsoAfterARead) {
-  StatCache cache;
-  const auto first = cache.keep(reader, inode, answer_of(5, std::chrono::milliseconds{1200}));
-  static_cast<void>(cache.take(reader, inode));
-  EXPECT_EQ(cache.keep(reader, inode, answer_of(5, std::chrono::milliseconds{700})), first);
-  EXPECT_EQ(cache.keep(reader, inode, answer_of(5, std::chrono::milliseconds{300})), first);
-  EXPECT_GT(cache.keep(reader, inode, answer_of(5, std::chrono::milliseconds{100})), first);
-}
-
-TEST(StatCache, ShowsANewModificationTimeForAnotherSizeReaderOrFile) {
-  StatCache cache;
-  const auto first = cache.keep(reader, inode, answer_of(5, std::chrono::milliseconds{500}));
-  const auto later = answer_of(5, std::chrono::milliseconds{0});
-  EXPECT_GT(cache.keep(reader + 1, inode, later), first);
-  EXPECT_GT(cache.keep(reader, inode, answer_of(6, std::chrono::milliseconds{0})), first);
-  EXPECT_GT(cache.keep(reader, inode + 1, later), first);
-}
-
 }  // namespace
 }  // namespace hypeman::tests
