@@ -196,7 +196,8 @@ TEST_F(MetricsFile, DescribesTheDaemon) {
   const StatsMount mount{data.path()};
   const auto before = series(metrics(mount), "hypeman_statsfs_");
   EXPECT_TRUE(before.contains(R"(hypeman_statsfs_errors_total{error="no_such_device"} 0)"));
-  EXPECT_TRUE(before.contains(R"(hypeman_statsfs_transport_info{transport="classic"} 1)"));
+  EXPECT_TRUE(before.contains(R"(hypeman_statsfs_transport_info{transport="classic"} 1)") ||
+              before.contains(R"(hypeman_statsfs_transport_info{transport="io_uring"} 1)"));
   auto version = run({std::string{paths::statsfs}, "--version"}).out;
   version = version.substr(version.rfind(' ') + 1);
   version.pop_back();
