@@ -1,7 +1,11 @@
 #include "tests/support/running_vm.hpp"
 
+#include <cerrno>
+#include <chrono>
+#include <stdexcept>
 #include <utility>
 
+#include "tests/support/eventually.hpp"
 #include "tests/support/instance_id.hpp"
 
 namespace hypeman::tests {
@@ -29,6 +33,13 @@ RunningVm::RunningVm(const DataDirectory& data, const std::filesystem::path& ima
   record_.network_enabled = true;
   record_.vcpus = 1;
   data.write(record_);
+}
+
+void await_first_check(const StatsMount& mount, std::string_view id) {
+  const auto has_answer = [&] { return mount.read(id, "state").error != ETIMEDOUT; };
+  if (!eventually(has_answer, std::chrono::seconds(30))) {
+    throw std::runtime_error("the check of QEMU's command line does not end");
+  }
 }
 
 }  // namespace hypeman::tests

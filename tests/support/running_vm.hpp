@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "tests/support/data_directory.hpp"
+#include "tests/support/stats_mount.hpp"
 #include "tests/support/tap.hpp"
 #include "tests/support/virtual_machine.hpp"
 
@@ -26,5 +27,9 @@ class RunningVm {
   VirtualMachine machine_;
   InstanceRecord record_;
 };
+
+/// Waits until a read of the VM does not time out. On a busy machine, the first check of QEMU's
+/// command line can take longer than a read waits for it. Throws if this lasts for 30 seconds.
+void await_first_check(const StatsMount& mount, std::string_view id);
 
 }  // namespace hypeman::tests

@@ -69,6 +69,7 @@ class VirtualMachineTest : public EndToEndTest {
     }
     if (host == nullptr) {
       host = std::make_unique<Host>();
+      await_first_check(mount(), id);
     }
   }
 
@@ -83,6 +84,7 @@ class VirtualMachineTest : public EndToEndTest {
   static void restart() {
     host->vm.reset();
     host->vm = std::make_unique<RunningVm>(host->data, host->image, id);
+    await_first_check(mount(), id);
   }
 
   static Traffic network_files() {

@@ -88,6 +88,7 @@ class WholeVmTest : public EndToEndTest {
     }
     if (host == nullptr) {
       host = std::make_unique<Host>();
+      await_first_check(mount(), id);
     }
   }
 
