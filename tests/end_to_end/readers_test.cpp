@@ -118,8 +118,11 @@ TEST_F(Readers, Dd) {
 TEST_F(Readers, Tar) {
   expect_json("tar c . | tar xO ./$ID/stats.json");
 }
-TEST_F(Readers, TarReportsNoProblem) {
-  expect_output("tar cf $OUT/tree.tar . 2>&1", "");
+// Since 1.35, tar compares the modification times before and after it reads. They are those of the
+// samples, so it reports each file, and no directory.
+TEST_F(Readers, TarReportsNothingButThatFilesChange) {
+  expect_output("tar cf $OUT/tree.tar . 2>&1 | sed '/[^/]: file changed as we read it$/d'", "");
+  expect_output("tar tf $OUT/tree.tar | grep -c '[^/]$'", "36\n");
 }
 TEST_F(Readers, Rsync) {
   expect_json("rsync -a . $OUT/tree && cat $OUT/tree/$ID/stats.json");
