@@ -48,11 +48,13 @@ Result<Uring> Uring::create(int device, unsigned submissions, unsigned completio
     return failure(-error);
   }
   Uring uring{Handle{memory.release()}};
-  // The order of submission never changes, so the index array never does either.
-  auto& queue = uring.ring_->sq;
-  const std::span index{queue.array, queue.ring_entries};
-  for (unsigned position = 0; position < queue.ring_entries; ++position) {
-    index[position] = position;
+  // The order of submission never changes, so the index array never does either. liburing 2.5 and
+  // newer make a ring without it if the kernel can do that.
+  if (auto& queue = uring.ring_->sq; queue.array != nullptr) {
+    const std::span index{queue.array, queue.ring_entries};
+    for (unsigned position = 0; position < queue.ring_entries; ++position) {
+      index[position] = position;
+    }
   }
   if (const auto restricted = uring.restrict_to(device); !restricted) {
     return tl::unexpected{restricted.error()};

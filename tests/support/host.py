@@ -116,7 +116,7 @@ class Host:
     def __init__(self, stack, statsfs, bridge, stand_in):
         self._stack = stack
         self._programs = {"statsfs": statsfs, "bridge": bridge, "stand_in": stand_in}
-        self.place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="page-")))
+        self.place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hypeman-host-")))
         self.place.chmod(0o755)
         self.data = self.place / "data"
         self.stats = self.place / "stats"
@@ -141,8 +141,8 @@ class Host:
     # --- VMs ---
 
     def new_id(self, number):
-        """The first eight characters of an ID name the TAP."""
-        return f"{self._prefix}{number:x}{number:016d}"
+        """The first eight characters of an ID name the TAP: they differ for numbers below 16."""
+        return f"{self._prefix}{number % 16:x}{number:016d}"
 
     def write(self, one, name, pid=None, **more):
         guest = self.data / "guests" / one
@@ -198,8 +198,8 @@ class Host:
 
     # --- Programs ---
 
-    def mount(self):
-        self._daemon = subprocess.Popen([self._programs["statsfs"], "-f", self.data, self.stats],
+    def mount(self, *arguments):
+        self._daemon = subprocess.Popen([self._programs["statsfs"], "-f", *arguments, self.data, self.stats],
                                         stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(lambda: os.path.ismount(self.stats), "the statistics are mounted")
 
