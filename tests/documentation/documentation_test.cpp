@@ -196,6 +196,31 @@ std::string empty_metrics() {
   return fs::OwnMetrics{}.text() + collector::prometheus_text({}, 0);
 }
 
+TEST(Documentation, DevelopmentListsEachLock) {
+  const std::regex lock{R"(std::(shared_)?mutex \w+;)"};
+  std::set<std::string> in_sources;
+  for (const std::string room : {"base", "collector", "fs", "httpbridge"}) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator{
+             std::filesystem::path{paths::source_root} / room}) {
+      const auto path = entry.path().lexically_relative(paths::source_root).string();
+      if (entry.is_regular_file() && std::regex_search(document(path), lock)) {
+        in_sources.insert(path);
+      }
+    }
+  }
+  const std::regex table_row{R"(^\| `(\S+)` \| [^|]+ \| [^|]+ \|$)"};
+  std::set<std::string> in_document;
+  const auto text = document("docs/development.md");
+  const auto begin = text.find("\n## Locks\n");
+  ASSERT_NE(begin, std::string::npos);
+  for (const auto& line : lines_of(text.substr(begin, text.find("\n## ", begin + 1) - begin))) {
+    if (std::smatch found; std::regex_match(line, found, table_row)) {
+      in_document.insert(found[1]);
+    }
+  }
+  EXPECT_EQ(in_document, in_sources);
+}
+
 TEST(Documentation, PrometheusPageHasARowForEachFamily) {
   const auto page = without(document("docs/prometheus.md"), "`");
   const auto metrics = empty_metrics();
