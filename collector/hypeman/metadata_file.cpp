@@ -75,8 +75,7 @@ std::shared_ptr<const VmRecord> MetadataFile::last_record() const {
 
 Result<std::shared_ptr<const VmRecord>> MetadataFile::read(GuestDirectory::Kind kind) {
   if (kind == GuestDirectory::Kind::renamed) {
-    const std::lock_guard lock{mutex_};
-    return record_ == nullptr ? failure(ENOENT) : last_good();
+    return absent(ELOOP);
   }
   int error = kind == GuestDirectory::Kind::directory ? 0 : symlink_error(directory_);
   struct stat status {};
@@ -84,7 +83,7 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::read(GuestDirectory::Kind 
     error = errno;
   }
   if (is_absence(error)) {
-    return absent();
+    return absent(error);
   }
   if (error != 0) {
     return reload();
@@ -109,11 +108,26 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::last_good() const {
   return record_;
 }
 
-Result<std::shared_ptr<const VmRecord>> MetadataFile::absent() {
-  const bool renamed = last_record() != nullptr && guests_.is_renamed_for_fork(id_, clock_());
+/// `error` is ELOOP if there is a symlink instead of the directory, as while a fork goes on.
+Result<std::shared_ptr<const VmRecord>> MetadataFile::absent(int error) {
+  const bool is_known = last_record() != nullptr;
+  // To look for a renamed directory takes a listing. IDs that nobody knows must not cost one,
+  // because everybody can ask for them.
+  const bool renamed = (is_known || error == ELOOP) && guests_.is_renamed_for_fork(id_, clock_());
+  Result<Reading> reading = failure(ENOENT);
+  if (renamed && !is_known) {
+    reading = guests_.directory_of(id_, clock_()).and_then([this](const std::string& directory) {
+      return read_file(directory);
+    });
+  } else if (!renamed && is_known) {
+    reading = read_file(id_);  // the fork may have ended in the meantime
+  }
+  if (reading) {
+    return publish(*std::move(reading));
+  }
   const std::lock_guard lock{mutex_};
   unchanged_if_equal_ = false;
-  if (renamed) {
+  if (renamed && record_ != nullptr) {
     return last_good();
   }
   record_ = nullptr;
@@ -121,13 +135,13 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::absent() {
 }
 
 Result<std::shared_ptr<const VmRecord>> MetadataFile::reload() {
-  auto reading = read_file();
+  auto reading = read_file(id_);
   if (reading) {
     return publish(*std::move(reading));
   }
   const auto error = reading.error();
   if (is_absence(error.value())) {
-    return absent();
+    return absent(error.value());
   }
   std::string message;
   Result<std::shared_ptr<const VmRecord>> result = tl::unexpected{error};
@@ -167,18 +181,18 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::publish(Reading reading) {
   return result;
 }
 
-Result<MetadataFile::Reading> MetadataFile::read_file() const {
+Result<MetadataFile::Reading> MetadataFile::read_file(const std::string& directory_name) const {
   const auto guests = guests_.open();
   if (!guests) {
     return tl::unexpected{guests.error()};
   }
-  const auto fd = open_beneath(guests->get(), (id_ + file_name).c_str());
+  const auto fd = open_beneath(guests->get(), (directory_name + file_name).c_str());
   if (!fd) {
     return tl::unexpected{fd.error()};
   }
   struct stat directory {};
   Reading reading;
-  if (::fstatat(guests->get(), id_.c_str(), &directory, AT_SYMLINK_NOFOLLOW) != 0 ||
+  if (::fstatat(guests->get(), directory_name.c_str(), &directory, AT_SYMLINK_NOFOLLOW) != 0 ||
       ::fstat(fd->get(), &reading.status) != 0) {
     return last_failure();
   }

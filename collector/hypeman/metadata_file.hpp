@@ -50,9 +50,9 @@ class MetadataFile {
   [[nodiscard]] static Signature signature_of(const struct stat& status);
 
   struct Reading;
-  [[nodiscard]] Result<Reading> read_file() const;
+  [[nodiscard]] Result<Reading> read_file(const std::string& directory_name) const;
 
-  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> absent();
+  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> absent(int error);
   [[nodiscard]] Result<std::shared_ptr<const VmRecord>> reload();
   [[nodiscard]] Result<std::shared_ptr<const VmRecord>> publish(Reading reading);
 

@@ -269,8 +269,13 @@ TEST_F(MetadataFileTest, AForkOfALongerIdIsADeletion) {
   EXPECT_EQ(error(), ENOENT);
 }
 
-TEST_F(MetadataFileTest, AForkDoesNotShowAnInstanceThatWasNeverRead) {
-  filesystem::rename(directory(), renamed_by_fork(directory()));
+TEST_F(MetadataFileTest, AForkShowsAlsoAnInstanceThatWasNeverRead) {
+  const auto renamed = renamed_by_fork(directory());
+  filesystem::rename(directory(), renamed);
+  EXPECT_EQ(error(), ENOENT) << "without a link it would take a listing to know more";
+  filesystem::create_directory_symlink(renamed, directory());
+  EXPECT_EQ(name(), "web");
+  filesystem::remove_all(renamed);
   EXPECT_EQ(error(), ENOENT);
 }
 

@@ -89,6 +89,6 @@ struct CommandResult {
 /// Runs a command and waits for its end. If it takes longer than `timeout`, kills it and throws.
 [[nodiscard]] CommandResult run(const std::vector<std::string>& argv,
                                 const SpawnOptions& options = {},
-                                std::chrono::milliseconds timeout = std::chrono::seconds(30));
+                                std::chrono::milliseconds timeout = std::chrono::minutes(2));
 
 }  // namespace hypeman::tests
