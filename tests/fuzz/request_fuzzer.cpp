@@ -1,6 +1,5 @@
-// libFuzzer target for the code that handles a client's bytes before a file is opened: the HTTP
-// parser, the route and the token. Run it with:
-//   build-fuzz/tests/httpbridge/bridge_request_fuzzer -max_len=4096 FOUND tests/fuzz/request_corpus
+// libFuzzer target for the code that handles a client's bytes before a file is opened: the HTTP parser, the
+// route and the token.
 
 #include <chrono>
 #include <cstddef>

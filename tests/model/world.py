@@ -21,7 +21,7 @@ READERS = 2
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 CHECKED = ("instance_name", "state", "allocated_vcpus", "start_time_seconds", "network_tx_bytes")
 ABSENT = "absent"  # a file that fails with ENOENT or ENODEV
-OUTAGE = (errno.ENOTCONN, errno.ECONNABORTED, errno.ENOENT, errno.EIO)
+OUTAGE = (errno.ENOTCONN, errno.ECONNABORTED, errno.ECANCELED, errno.ENOENT, errno.EIO)
 GONE = (errno.ENOENT, errno.ENODEV)
 NAME_DELAY = 1.5  # seconds: a VM that takes the name of another one without a change of guests/ is noticed within one second
 
