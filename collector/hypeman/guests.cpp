@@ -113,14 +113,4 @@ Result<std::string> Guests::directory_of(std::string_view id, std::time_t now) c
   return found.empty() ? Result<std::string>{failure(ENOENT)} : found;
 }
 
-bool Guests::is_renamed_for_fork(std::string_view id, std::time_t now) const {
-  bool found = false;
-  const auto listed =
-      for_each_entry(AT_FDCWD, path_.c_str(), [&](std::string_view name, unsigned char /*type*/) {
-        found = renamed_id(name, now) == id;
-        return !found;
-      });
-  return found || (!listed && listed.error() != std::errc::no_such_file_or_directory);
-}
-
 }  // namespace hypeman::collector

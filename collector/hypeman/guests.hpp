@@ -56,10 +56,6 @@ class Guests {
   /// given it a short time ago. ENOENT: there is no such directory. Follows no symlink at the name.
   [[nodiscard]] Result<std::string> directory_of(std::string_view id, std::time_t now) const;
 
-  /// Whether a fork has renamed the instance's directory. Also true if guests/ cannot be listed,
-  /// because then nobody knows whether the instance was deleted.
-  [[nodiscard]] bool is_renamed_for_fork(std::string_view id, std::time_t now) const;
-
  private:
   std::string path_;
 };

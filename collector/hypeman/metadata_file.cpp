@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <string>
@@ -75,6 +76,12 @@ std::shared_ptr<const VmRecord> MetadataFile::last_record() const {
 
 Result<std::shared_ptr<const VmRecord>> MetadataFile::read(GuestDirectory::Kind kind) {
   if (kind == GuestDirectory::Kind::renamed) {
+    {
+      const std::lock_guard lock{mutex_};
+      if (record_ != nullptr) {
+        return last_good();
+      }
+    }
     return absent(ELOOP);
   }
   int error = kind == GuestDirectory::Kind::directory ? 0 : symlink_error(directory_);
@@ -96,7 +103,8 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::read(GuestDirectory::Kind 
   }
   if (!S_ISREG(status.st_mode)) {
     // Does not open the file, because the open itself may have an effect on a device.
-    return publish({.status = status, .metadata = tl::unexpected{std::string{not_regular}}});
+    return publish(begin(),
+                   {.status = status, .metadata = tl::unexpected{std::string{not_regular}}});
   }
   return reload();
 }
@@ -108,41 +116,43 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::last_good() const {
   return record_;
 }
 
-/// `error` is ELOOP if there is a symlink instead of the directory, as while a fork goes on.
+std::uint64_t MetadataFile::begin() {
+  const std::lock_guard lock{mutex_};
+  return ++begun_;
+}
+
+/// The directory is not at its place. `error` is ELOOP if a symlink is there, as while a fork goes
+/// on.
 Result<std::shared_ptr<const VmRecord>> MetadataFile::absent(int error) {
-  const bool is_known = last_record() != nullptr;
+  const auto number = begin();
   // To look for a renamed directory takes a listing. IDs that nobody knows must not cost one,
   // because everybody can ask for them.
-  const bool renamed = (is_known || error == ELOOP) && guests_.is_renamed_for_fork(id_, clock_());
-  Result<Reading> reading = failure(ENOENT);
-  if (renamed && !is_known) {
-    reading = guests_.directory_of(id_, clock_()).and_then([this](const std::string& directory) {
-      return read_file(directory);
-    });
-  } else if (!renamed && is_known) {
+  if (error != ELOOP && last_record() == nullptr) {
+    return forget(number);
+  }
+  auto reading = guests_.directory_of(id_, clock_()).and_then([this](const std::string& directory) {
+    return read_file(directory);
+  });
+  if (!reading && is_absence(reading.error().value())) {
     reading = read_file(id_);  // the fork may have ended in the meantime
   }
   if (reading) {
-    return publish(*std::move(reading));
+    return publish(number, *std::move(reading));
   }
-  const std::lock_guard lock{mutex_};
-  unchanged_if_equal_ = false;
-  if (renamed && record_ != nullptr) {
-    return last_good();
-  }
-  record_ = nullptr;
-  return failure(ENOENT);
+  return is_absence(reading.error().value()) ? forget(number) : unreadable(reading.error());
 }
 
 Result<std::shared_ptr<const VmRecord>> MetadataFile::reload() {
+  const auto number = begin();
   auto reading = read_file(id_);
   if (reading) {
-    return publish(*std::move(reading));
+    return publish(number, *std::move(reading));
   }
   const auto error = reading.error();
-  if (is_absence(error.value())) {
-    return absent(error.value());
-  }
+  return is_absence(error.value()) ? absent(error.value()) : unreadable(error);
+}
+
+Result<std::shared_ptr<const VmRecord>> MetadataFile::unreadable(std::error_code error) {
   std::string message;
   Result<std::shared_ptr<const VmRecord>> result = tl::unexpected{error};
   {
@@ -157,11 +167,26 @@ Result<std::shared_ptr<const VmRecord>> MetadataFile::reload() {
   return result;
 }
 
-/// Two threads may read the file at the same time and publish in another order. Then the signature
-/// is that of the older content, and the next call reads the file again.
-Result<std::shared_ptr<const VmRecord>> MetadataFile::publish(Reading reading) {
+Result<std::shared_ptr<const VmRecord>> MetadataFile::forget(std::uint64_t number) {
+  const std::lock_guard lock{mutex_};
+  if (number < applied_ && record_ != nullptr) {
+    return last_good();
+  }
+  applied_ = std::max(applied_, number);
+  unchanged_if_equal_ = false;
+  record_ = nullptr;
+  return failure(ENOENT);
+}
+
+/// If a reading that began later has been published, this one may be older, and changes nothing.
+Result<std::shared_ptr<const VmRecord>> MetadataFile::publish(std::uint64_t number,
+                                                              Reading reading) {
   std::string message;
   std::unique_lock lock{mutex_};
+  if (number < applied_) {
+    return last_good();
+  }
+  applied_ = number;
   signature_ = signature_of(reading.status);
   unchanged_if_equal_ = clock_() - reading.status.st_ctim.tv_sec > coarsest_file_time;
   if (!reading.metadata) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 
 #include <spdlog/logger.h>
 
@@ -52,9 +53,15 @@ class MetadataFile {
   struct Reading;
   [[nodiscard]] Result<Reading> read_file(const std::string& directory_name) const;
 
+  /// Numbers the readings of the file, so that an old one does not replace a newer one.
+  [[nodiscard]] std::uint64_t begin();
+
   [[nodiscard]] Result<std::shared_ptr<const VmRecord>> absent(int error);
   [[nodiscard]] Result<std::shared_ptr<const VmRecord>> reload();
-  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> publish(Reading reading);
+  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> unreadable(std::error_code error);
+  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> forget(std::uint64_t number);
+  [[nodiscard]] Result<std::shared_ptr<const VmRecord>> publish(std::uint64_t number,
+                                                                Reading reading);
 
   // The caller holds the mutex.
   [[nodiscard]] Result<std::shared_ptr<const VmRecord>> last_good() const;
@@ -69,7 +76,9 @@ class MetadataFile {
   const std::string directory_;  // a path, like path_
   const std::string path_;
 
-  mutable std::mutex mutex_;  // not held while a file is read or a line is logged
+  mutable std::mutex mutex_;   // not held while a file is read or a line is logged
+  std::uint64_t begun_ = 0;    // the number of the last reading that began
+  std::uint64_t applied_ = 0;  // the highest number of those that were published
   Signature signature_{};
   bool unchanged_if_equal_ = false;  // an equal signature proves that the content is the same
   std::shared_ptr<const VmRecord> record_;  // the last good one; null: none

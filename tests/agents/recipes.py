@@ -2,6 +2,7 @@
 running agent has gathered, and returns the values that the agent saw. It raises if the agent reports a problem."""
 
 import json
+import queue
 import re
 import socket
 import subprocess
@@ -68,10 +69,12 @@ class Facter(Recipe):
 class Puppet(Recipe):
     def install(self):
         self.root.install(DOCS / "facter/hypeman.sh", "/etc/facter/facts.d/hypeman.sh", 0o755)
-        self.root.install(DOCS / "puppet/hypeman.pp", "/root/hypeman.pp")
+        for name in ("hypeman.pp", "one-value.pp"):
+            self.root.install(DOCS / "puppet" / name, f"/root/{name}")
 
     def once(self):
-        shown = self.root.run(["puppet", "apply", "--color=false", "/root/hypeman.pp"])
+        shown = "".join(self.root.run(["puppet", "apply", "--color=false", f"/root/{name}"])
+                        for name in ("hypeman.pp", "one-value.pp"))
         values = {}
         for one, name, state, cpu in re.findall(r"Scope\(Class\[main\]\): (\w{24}) (\S+) (\S+) (\S+)", shown):
             values |= {f"{one}/instance_name": name, f"{one}/state": state, f"{one}/cpu_seconds": float(cpu)}
@@ -82,11 +85,12 @@ class NodeExporter(Recipe):
     url = "http://127.0.0.1:9100/metrics"
 
     def install(self):
-        self.arguments = re.search(r'ARGS="(.*)"', (DOCS / "prometheus/node-exporter").read_text())[1].split()
+        self.root.install(DOCS / "prometheus/add-to-node-exporter", "/root/add-to-node-exporter", 0o755)
+        self.root.run(["/root/add-to-node-exporter"])
 
     def start(self, vm):
         super().start(vm)
-        self.process = self.root.start(["prometheus-node-exporter", *self.arguments, "--web.listen-address=127.0.0.1:9100",
+        self.process = self.root.start(["prometheus-node-exporter", "--web.listen-address=127.0.0.1:9100",
                                         "--collector.disable-defaults", "--collector.textfile"], "prometheus",
                                        subprocess.DEVNULL)
 
@@ -168,7 +172,7 @@ class Collectd(Recipe):
             TypesDB "/usr/share/collectd/types.db"
             LoadPlugin logfile
             <Plugin logfile>
-              LogLevel warning
+              LogLevel err
               File "{self.home}/log"
             </Plugin>
             LoadPlugin csv
@@ -256,7 +260,7 @@ class Nagios(Recipe):
 
     def once(self):
         status, line = self.check(VM)
-        found = re.fullmatch(rf"OK: {VM} is (\w+) \| cpu_seconds=(\S+)c rss=(\d+)B\n", line)
+        found = re.fullmatch(r"OK: (\w+) \| cpu_seconds=(\S+)c memory_rss_bytes=(\d+)B\n", line)
         if status != 0 or found is None:
             raise AssertionError((status, line))
         return {f"{self.vm}/state": found[1], f"{self.vm}/cpu_seconds": float(found[2]),
@@ -274,25 +278,28 @@ class Cron(Recipe):
         place.unlink(missing_ok=True)  # that of an older case
         self._log.bind(str(place))
         place.chmod(0o666)
-        self._lock = threading.Lock()
+        self._lines = queue.SimpleQueue()
+        # Other agents write to the log too, and wait while the socket is full.
+        threading.Thread(target=self._receive, daemon=True).start()
+
+    def _receive(self):
+        while True:
+            line = self._log.recv(8192).decode()
+            if " hypeman: " in line:
+                self._lines.put(line)
 
     def once(self):
-        with self._lock:
-            self.root.run(["/bin/sh", "-c", self.line], self.user)
-            values = {}
-            self._log.setblocking(False)
-            while True:
-                try:
-                    line = self._log.recv(4096).decode()
-                except BlockingIOError:
-                    return values
-                if " hypeman: " not in line:  # of another agent
-                    continue
-                found = re.search(r" hypeman: (\w{24})\t(\S+)\t(\S+)\t(\S+)$", line)
-                if found is None:
-                    raise AssertionError(f"in the log: {line!r}")
-                one, name, state, cpu = found.groups()
-                values |= {f"{one}/instance_name": name, f"{one}/state": state, f"{one}/cpu_seconds": float(cpu)}
+        self.root.run(["/bin/sh", "-c", self.line + "; logger -t hypeman end"], self.user)
+        values = {}
+        while True:
+            line = self._lines.get(timeout=60)
+            if line.endswith(" hypeman: end"):
+                return values
+            found = re.search(r" hypeman: (\w{24})\t(\S+)\t(\S+)\t(\S+)$", line)
+            if found is None:
+                raise AssertionError(f"in the log: {line!r}")
+            one, name, state, cpu = found.groups()
+            values |= {f"{one}/instance_name": name, f"{one}/state": state, f"{one}/cpu_seconds": float(cpu)}
 
 
 class WaitingVms(Recipe):

@@ -279,6 +279,27 @@ TEST_F(MetadataFileTest, AForkShowsAlsoAnInstanceThatWasNeverRead) {
   EXPECT_EQ(error(), ENOENT);
 }
 
+TEST_F(MetadataFileTest, AListingThatShowsAForkShowsAnInstanceThatWasNeverRead) {
+  filesystem::rename(directory(), renamed_by_fork(directory()));
+  const auto record = file().read(collector::GuestDirectory::Kind::renamed);
+  ASSERT_TRUE(record);
+  EXPECT_EQ((*record)->name, "web");
+}
+
+TEST_F(MetadataFileTest, AForkThatHasEndedAfterItsListingIsNoDeletion) {
+  const auto record = file().read(collector::GuestDirectory::Kind::renamed);
+  ASSERT_TRUE(record);
+  EXPECT_EQ((*record)->name, "web");
+}
+
+TEST_F(MetadataFileTest, ALinkInPlaceOfARenamedDirectoryKeepsNoInstance) {
+  ASSERT_EQ(name(), "web");
+  const auto elsewhere = data().path() / "elsewhere";
+  filesystem::rename(directory(), elsewhere);
+  filesystem::create_directory_symlink(elsewhere, renamed_by_fork(directory()));
+  EXPECT_EQ(error(), ENOENT);
+}
+
 TEST_F(MetadataFileTest, ASymlinkToADirectoryIsNotAnInstance) {
   const auto elsewhere = data().path() / "elsewhere";
   filesystem::rename(directory(), elsewhere);

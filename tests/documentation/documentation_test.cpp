@@ -197,7 +197,7 @@ std::string empty_metrics() {
 }
 
 TEST(Documentation, DevelopmentListsEachLock) {
-  const std::regex lock{R"(std::(shared_)?mutex \w+;)"};
+  const std::regex lock{R"(std::(\w+_)?mutex \w+;)"};
   std::set<std::string> in_sources;
   for (const std::string room : {"base", "collector", "fs", "httpbridge"}) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator{
@@ -219,6 +219,22 @@ TEST(Documentation, DevelopmentListsEachLock) {
     }
   }
   EXPECT_EQ(in_document, in_sources);
+}
+
+TEST(Documentation, ReliabilityNamesTestsThatExist) {
+  std::set<std::string> tests;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator{
+           std::filesystem::path{paths::source_root} / "tests"}) {
+    tests.insert(entry.path().stem().string());
+  }
+  const auto text = document("docs/reliability.md");
+  const std::regex name{R"(`(?:\S*/)?(\w+_test)\b)"};
+  std::size_t count = 0;
+  for (auto found = std::sregex_iterator{text.begin(), text.end(), name};
+       found != std::sregex_iterator{}; ++found, ++count) {
+    EXPECT_TRUE(tests.contains((*found)[1])) << (*found)[1];
+  }
+  EXPECT_GT(count, 20U);
 }
 
 TEST(Documentation, PrometheusPageHasARowForEachFamily) {

@@ -23,11 +23,14 @@ CHECKED = ("instance_name", "state", "allocated_vcpus", "start_time_seconds", "n
 ABSENT = "absent"  # a file that fails with ENOENT or ENODEV
 OUTAGE = (errno.ENOTCONN, errno.ECONNABORTED, errno.ECANCELED, errno.ENOENT, errno.EIO)
 GONE = (errno.ENOENT, errno.ENODEV)
+BUSY = (errno.ETIMEDOUT, errno.EAGAIN)
+PAUSE = 0.001  # seconds between two reads of a reader
 NAME_DELAY = 1.5  # seconds: a VM that takes the name of another one without a change of guests/ is noticed within one second
 
 
 def boot_time():
-    return time.clock_gettime(time.CLOCK_REALTIME) - time.clock_gettime(time.CLOCK_BOOTTIME)
+    """The largest of several: this process may have to wait between the two clocks."""
+    return max(time.clock_gettime(time.CLOCK_REALTIME) - time.clock_gettime(time.CLOCK_BOOTTIME) for _ in range(10))
 
 
 class Vm:
@@ -93,11 +96,15 @@ class World:
             reader.start()
         return self
 
-    def __exit__(self, *_):
+    def end(self):
+        """Ends the readers and the daemon."""
         self._finished.set()
         for reader in self._readers:
             reader.join()
-        self.end_daemon()
+        self._end_daemon()
+
+    def __exit__(self, *_):
+        self.end()
         for vm in self._vms:
             self._kill(vm)
         self._end_strangers()
@@ -115,13 +122,14 @@ class World:
             return os.path.ismount(self.stats)
         until(is_mounted, "the daemon mounts")
 
-    def end_daemon(self):
+    def _end_daemon(self):
         if self._daemon is not None:
             self._daemon.terminate()
             status = self._daemon.wait(timeout=60)
             self._daemon = None
-            if status != 0:
-                self._problems.append(f"the daemon ended with {status}: {self._log.read_text()}")
+            log = self._log.read_text()
+            if status != 0 or "Sanitizer" in log:
+                self._problems.append(f"the daemon ended with {status}: {log}")
 
     def _worker(self):
         children = Path(f"/proc/{self._daemon.pid}/task/{self._daemon.pid}/children").read_text().split()
@@ -130,23 +138,16 @@ class World:
     def descriptors_of_worker(self):
         return len(os.listdir(f"/proc/{self._worker()}/fd"))
 
-    def complaints(self):
-        """What a sanitizer has written."""
-        text = self._log.read_text()
-        return text if "Sanitizer" in text else ""
-
     # --- What readers may see ---
 
     @contextlib.contextmanager
     def _changing(self, vm, *truths):
-        """Around a change: from now on, each of the truths may be seen; afterwards only the last one. Without a truth it
-        is the one that holds after the change, which then must not depend on it."""
+        """Around a change: from now on, each of the truths may be seen; afterwards only the last one."""
         with self._lock:
             vm.history += truths
         yield
         with self._lock:
-            if truths:
-                vm.settled = len(vm.history) - 1
+            vm.settled = len(vm.history) - 1
 
     def _become(self, vm, change, *between):
         """Makes a change that can be seen at once."""
@@ -171,7 +172,7 @@ class World:
     def _check(self, vm, file):
         with self._lock:
             outages, first = self._outages, vm.settled
-        value = self._read(self.stats / vm.id / file)
+        value = self._read_patiently(self.stats / vm.id / file)
         with self._lock:
             was_outage = outages % 2 == 1 or self._outages != outages
             possible = vm.history[first:]
@@ -190,10 +191,21 @@ class World:
         except OSError as error:
             return error.errno
 
+    def _read_patiently(self, path):
+        """On a busy machine, the first check of a process may take longer than a read waits for it."""
+        deadline = time.monotonic() + 30
+        while (value := self._read(path)) in BUSY and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return value
+
     def _keep_reading(self, seed):
         chance = __import__("random").Random(seed)
-        while not self._finished.is_set():
-            self._check(chance.choice(self._vms), chance.choice(CHECKED))
+        while not self._finished.wait(PAUSE):
+            try:
+                self._check(chance.choice(self._vms), chance.choice(CHECKED))
+            except Exception as problem:  # pylint: disable=broad-except
+                self._problems.append(f"a reader: {problem!r}")
+                return
 
     def raise_problems(self):
         if self._problems:
@@ -345,7 +357,8 @@ class World:
         pid, started = vm.recorded
         self.crash(vm)
         Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
-        other = self._chance.choice([one for one in self._vms if one is not vm])
+        # Not one that has lost its process with the same ID.
+        other = self._chance.choice([one for one in self._vms if one is not vm and (one.recorded or [0])[0] != pid])
         stranger = self._spawn(other)
         self._strangers.append(stranger)
         if stranger.pid == pid:

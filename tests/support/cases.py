@@ -37,6 +37,15 @@ class Report(unittest.TextTestResult):
         super().addFailure(test, err)
         self._fail(test, err)
 
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self._fail(subtest, err)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        ElementTree.SubElement(self._case, "skipped", message=reason)
+
     def stopTest(self, test):
         self._case.set("time", f"{time.monotonic() - self._began:.3f}")
         super().stopTest(test)
