@@ -52,12 +52,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(collector::command_name(text).size() < text.size());
       }
       break;
-    case 'm': static_cast<void>(collector::parse_proc_pid_statm(text)); break;
-    case 'u': static_cast<void>(collector::parse_proc_pid_status(text)); break;
-    case 'c': static_cast<void>(collector::parse_proc_pid_schedstat(text)); break;
-    case 'n': static_cast<void>(collector::parse_interface_counter(text)); break;
-    case 'l': search_command_line(text); break;
-    default: break;
+    case 'm':
+      static_cast<void>(collector::parse_proc_pid_statm(text));
+      break;
+    case 'u':
+      static_cast<void>(collector::parse_proc_pid_status(text));
+      break;
+    case 'c':
+      static_cast<void>(collector::parse_proc_pid_schedstat(text));
+      break;
+    case 'n':
+      static_cast<void>(collector::parse_interface_counter(text));
+      break;
+    case 'l':
+      search_command_line(text);
+      break;
+    default:
+      break;
   }
   return 0;
 }

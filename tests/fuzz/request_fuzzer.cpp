@@ -1,5 +1,5 @@
-// libFuzzer target for the code that handles a client's bytes before a file is opened: the HTTP parser, the
-// route and the token.
+// libFuzzer target for the code that handles a client's bytes before a file is opened: the HTTP
+// parser, the route and the token.
 
 #include <chrono>
 #include <cstddef>
