@@ -47,24 +47,40 @@ bool is_mountpoint(const std::string& path) {
   return mount_id_of(path) != mount_id_of(std::filesystem::path{path}.parent_path());
 }
 
-/// Whether the daemon of a FUSE mount has ended. Then the kernel answers with these errors.
+/// Whether the kernel answers with this error because the daemon of a FUSE mount has ended, or ends
+/// at the moment. ECANCELED comes from io_uring.
+bool is_end_of_daemon(int error) {
+  return error == ENOTCONN || error == ECONNABORTED || error == ECANCELED;
+}
+
 bool is_stale(const std::string& path) {
   struct statfs status {};
-  return ::statfs(path.c_str(), &status) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+  return ::statfs(path.c_str(), &status) != 0 && is_end_of_daemon(errno);
 }
+
+/// More are not on top of each other, unless something goes wrong again and again.
+constexpr int max_stale_mounts = 100;
 
 }  // namespace
 
 tl::expected<std::string, std::string> prepare_mountpoint(const std::string& path) {
   std::error_code error;
-  while (is_stale(path)) {
-    if (::umount2(path.c_str(), MNT_DETACH) != 0) {
-      return tl::unexpected{path + ": cannot remove the mount of a crashed daemon: " +
-                            reason(errno) + "; remove it as root with umount -l"};
+  std::filesystem::path absolute;
+  for (int round = 0; round < max_stale_mounts; ++round) {
+    if (is_stale(path)) {
+      if (::umount2(path.c_str(), MNT_DETACH) != 0) {
+        return tl::unexpected{path + ": cannot remove the mount of a crashed daemon: " +
+                              reason(errno) + "; remove it as root with umount -l"};
+      }
+      continue;
+    }
+    std::filesystem::create_directories(path, error);
+    absolute = error ? std::filesystem::path{} : std::filesystem::canonical(path, error);
+    // A daemon that was killed may have answered the first call, and end during the next one.
+    if (!is_end_of_daemon(error.value())) {
+      break;
     }
   }
-  std::filesystem::create_directories(path, error);
-  auto absolute = error ? std::filesystem::path{} : std::filesystem::canonical(path, error);
   if (error) {
     return tl::unexpected{path + ": not usable as a mountpoint: " + error.message()};
   }

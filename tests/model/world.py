@@ -108,6 +108,8 @@ class World:
         for vm in self._vms:
             self._kill(vm)
         self._end_strangers()
+        # The mount of a daemon that was killed would hide the real problem.
+        subprocess.run(["umount", "--lazy", self.stats], stderr=subprocess.DEVNULL, check=False)
         self._stack.close()
 
     # --- The daemon ---
