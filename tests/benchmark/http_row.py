@@ -59,9 +59,9 @@ def http_row(stage):
     """Each comparison has bars of its own for the two transports."""
     findings = []
     mount = stage.mount(1000)
-    servers = {"bridge": stage.bridge(mount), "Go": stage.go_handler(mount), "nginx": stage.nginx(mount)}
+    servers = {"bridge": stage.bridge(mount).url, "Go": stage.go_handler(mount), "nginx": stage.nginx(mount)}
     if stage.has_rings():
-        servers["bridge, io_uring"] = stage.bridge(stage.mount(1000, io_uring=True))
+        servers["bridge, io_uring"] = stage.bridge(stage.mount(1000, io_uring=True)).url
     bars = {1: {("bridge", "Go"): 6, ("bridge, io_uring", "Go"): 6},
             1000: {("bridge", "Go"): 2, ("bridge, io_uring", "Go"): 3, ("bridge", "nginx"): 3,
                    ("bridge, io_uring", "nginx"): 3}}
@@ -91,7 +91,7 @@ def http_row(stage):
 def names_row(stage):
     """Clients that ask for names and prefixes that do not exist must not slow down those that ask for an ID."""
     mount = stage.mount(10000)
-    bridge = stage.bridge(mount)
+    bridge = stage.bridge(mount).url
     exact = stage.write("exact-id", [f"/instances/{mount.ids[0]}/stats"])
     ask(bridge, exact, 1, seconds=1)
     findings = []

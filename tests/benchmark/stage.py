@@ -42,9 +42,18 @@ class Mount:
         return [self.path / one / "stats.json" for one in (self.ids if ids is None else ids)]
 
 
+class Bridge:
+    """A running hypeman-stats-bridge."""
+
+    def __init__(self, url, pid):
+        self.url = url
+        self.pid = pid
+
+
 class Stage:
-    def __init__(self, stack, build, tools):
+    def __init__(self, stack, build, tools, soak_minutes=0):
         """`stack` ends and removes everything when it unwinds."""
+        self.soak_minutes = soak_minutes
         self.build = build
         self._tools = tools
         self._stack = stack
@@ -141,11 +150,12 @@ class Stage:
     def serve(self, name, instances, io_uring=False):
         """With io_uring, each thread of the daemon stays on its own CPU, wherever run_servers_on() moves others."""
         data, ids = instances
-        mountpoint = self._new_directory(f"stats-{name}")
-        daemon = self._start_mounted(mountpoint,
-                                     [self.build / "fs/hypeman-statsfs", "-f", "-o",
-                                      f"io_uring={'on' if io_uring else 'off'}", data, mountpoint],
-                                     binds_itself=io_uring)
+        mountpoint = self._new_directory(f"stats-{name}{'-io_uring' if io_uring else ''}")
+        with self._rings(io_uring):
+            daemon = self._start_mounted(mountpoint,
+                                         [self.build / "fs/hypeman-statsfs", "-f", "-o",
+                                          f"io_uring={'on' if io_uring else 'off'}", data, mountpoint],
+                                         binds_itself=io_uring)
         return Mount(mountpoint, data, daemon, ids)
 
     @staticmethod
@@ -154,11 +164,8 @@ class Stage:
 
     def mount(self, count, purpose="shared", most_processes=MOST_PROCESSES, io_uring=False):
         """A mount with `count` instances. Each purpose gets its own daemon."""
-        def start():
-            with self._rings(io_uring):
-                return self.serve(f"{count}-{purpose}{'-io_uring' if io_uring else ''}",
-                                  self.instances(count, most_processes), io_uring)
-        return self._once(("mount", count, purpose, io_uring), start)
+        return self._once(("mount", count, purpose, io_uring), lambda: self.serve(
+            f"{count}-{purpose}", self.instances(count, most_processes), io_uring))
 
     @staticmethod
     def _rings(wanted):
@@ -213,17 +220,17 @@ class Stage:
         return url
 
     def bridge(self, mount):
-        """The base URL of a bridge for a mount. It logs no requests and needs no key."""
+        """A bridge for a mount. It logs no requests and needs no key."""
         port = free_port()
-        processes.start(self._stack, [
+        process = processes.start(self._stack, [
             self.build / "httpbridge/hypeman-stats-bridge", "--stats-dir", mount.path,
             "--listen", f"127.0.0.1:{port}", "--no-auth", "--no-access-log"])
         url = f"http://127.0.0.1:{port}"
         processes.until(lambda: http_get(f"{url}/healthz"), "hypeman-stats-bridge")
-        return url
+        return Bridge(url, process.pid)
 
     def nginx(self, mount):
-        """The same for nginx, which serves the files of the mount."""
+        """The base URL of nginx, which serves the files of the mount."""
         port = free_port()
         place = self._new_directory("nginx")
         configuration = place / "nginx.conf"
