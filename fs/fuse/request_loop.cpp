@@ -68,15 +68,32 @@ ssize_t send_reply(int device, iovec* parts, int count, void* user_data) {
   return header.len;
 }
 
+/// Replies to requests of a ring must go back to the ring, so send_reply() sends all replies. Fails
+/// if libfuse was built without this, as that of Debian 14.
+bool use_own_functions(fuse_session* session, int device) {
+  const fuse_custom_io io{.writev = send_reply, .read = read_request};
+  return ::fuse_session_custom_io(session, &io, device) == 0;
+}
+
+/// libfuse takes a path of this form for a descriptor of /dev/fuse that is already mounted.
+bool use_device(fuse_session* session, int device) {
+  return ::fuse_session_mount(session, ("/dev/fd/" + std::to_string(device)).c_str()) == 0;
+}
+
 /// Creates a session on a descriptor of /dev/fuse that is already mounted. Null if libfuse fails.
+/// Removes the rings if this libfuse cannot use them.
 Session make_session(UniqueFd device, const fuse_lowlevel_ops& operations, ServedTree& served) {
   fuse_args arguments FUSE_ARGS_INIT(0, nullptr);
   ::fuse_opt_add_arg(&arguments, "hypeman-statsfs");
   Session session{::fuse_session_new(&arguments, &operations, sizeof operations, &served)};
   ::fuse_opt_free_args(&arguments);
-
-  const fuse_custom_io io{.writev = send_reply, .read = read_request};
-  if (session == nullptr || ::fuse_session_custom_io(session.get(), &io, device.get()) != 0) {
+  if (session == nullptr) {
+    return nullptr;
+  }
+  if (served.rings != nullptr && !use_own_functions(session.get(), device.get())) {
+    served.rings = nullptr;
+  }
+  if (served.rings == nullptr && !use_device(session.get(), device.get())) {
     return nullptr;
   }
   static_cast<void>(device.release());  // the session closes it
@@ -304,6 +321,10 @@ tl::expected<void, std::string> run_request_loop(RequestSource source, int shutd
   requests->served.owner = requests;
   if (requests->session == nullptr || !requests->ended) {
     return cannot("start the FUSE session", errno);
+  }
+  if (reason.empty() && source.choice != TransportChoice::classic &&
+      requests->served.rings == nullptr) {
+    reason = "libfuse was built without custom I/O, which it needs";
   }
   install_wake_signal_handler();
   const int received = answer_first_request(*requests, reason);
