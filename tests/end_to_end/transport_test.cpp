@@ -4,6 +4,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +23,7 @@
 #include <thread>
 #include <vector>
 
+#include <fuse_lowlevel.h>
 #include <gtest/gtest.h>
 #include <sysexits.h>
 
@@ -201,11 +204,36 @@ class Transport : public EndToEndTest {
 };
 
 /// The system allows io_uring.
+/// The daemon needs it for its rings.
+bool libfuse_has_custom_io() {
+  fuse_args arguments FUSE_ARGS_INIT(0, nullptr);
+  ::fuse_opt_add_arg(&arguments, "transport_test");
+  const fuse_lowlevel_ops operations{};
+  auto* const session =
+      ::fuse_session_new(&arguments, &operations, sizeof operations, /*userdata=*/nullptr);
+  ::fuse_opt_free_args(&arguments);
+  const fuse_custom_io io{.writev = [](int /*fd*/, iovec* /*parts*/, int /*count*/,
+                                       void* /*data*/) -> ssize_t { return -1; },
+                          .read = [](int /*fd*/, void* /*buffer*/, size_t /*size*/,
+                                     void* /*data*/) -> ssize_t { return -1; }};
+  UniqueFd file{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+  const bool has = ::fuse_session_custom_io(session, &io, file.get()) == 0;
+  if (has) {
+    static_cast<void>(file.release());  // the session closes it
+  }
+  ::fuse_session_destroy(session);
+  return has;
+}
+
 class IoUring : public Transport {
  protected:
   void SetUp() override {
     Transport::SetUp();
     if (IsSkipped() || HasFatalFailure()) {
+      return;
+    }
+    if (!libfuse_has_custom_io()) {
+      skip("libfuse was built without custom I/O");
       return;
     }
     allowed_.emplace(module_parameter, "Y");
