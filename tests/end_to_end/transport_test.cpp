@@ -96,7 +96,7 @@ class CpusetGroup {
 
   /// A command that runs another one in the group.
   [[nodiscard]] std::vector<std::string> command(const std::vector<std::string>& inner) const {
-    std::vector<std::string> all{"sh", "-ec", "echo $$ >\"$0/cgroup.procs\"; exec \"$@\"", path_};
+    std::vector<std::string> all{"sh", "-ec", R"(echo $$ >"$0/cgroup.procs"; exec "$@")", path_};
     all.insert(all.end(), inner.begin(), inner.end());
     return all;
   }
