@@ -178,14 +178,20 @@ TEST_F(VirtualMachineTest, AnOlderRecordIsEnoughToFindTheProcess) {
 }
 
 // With KVM, the thread of the vCPU is the one that has run guest code. With TCG, nothing tells.
-TEST_F(VirtualMachineTest, VcpusAreThereWithoutNamesOfThreadsOnlyIfTheKernelCountsGuestTime) {
+TEST_F(VirtualMachineTest, VcpusAreThereOnlyIfNamesOrGuestTimeShowTheirThreads) {
   const auto names = list(mount() / id);
-  const bool has_guest_time = mount().value(id, "cpu_guest_seconds") != "0";
-  EXPECT_EQ(std::ranges::count(names, "vcpus") == 1, has_guest_time);
-  EXPECT_EQ(std::ranges::count(names, "cpu_wait_seconds") == 1, has_guest_time);
-  EXPECT_EQ(mount().read(id, "cpu_wait_seconds").error, has_guest_time ? 0 : ENOENT);
-  EXPECT_EQ(mount().read(id, "vcpus/0/cpu_seconds").error, has_guest_time ? 0 : ENOENT);
-  EXPECT_EQ(std::filesystem::exists(mount() / id / "vcpus"), has_guest_time);
+  // Newer versions of QEMU always name their threads.
+  const auto tasks = std::filesystem::path{"/proc"} / std::to_string(machine().pid()) / "task";
+  const auto is_named = [&](const std::string& tid) {
+    return read_file(tasks / tid / "comm").text.starts_with("CPU 0/");
+  };
+  const bool are_known =
+      std::ranges::any_of(list(tasks), is_named) || mount().value(id, "cpu_guest_seconds") != "0";
+  EXPECT_EQ(std::ranges::count(names, "vcpus") == 1, are_known);
+  EXPECT_EQ(std::ranges::count(names, "cpu_wait_seconds") == 1, are_known);
+  EXPECT_EQ(mount().read(id, "cpu_wait_seconds").error, are_known ? 0 : ENOENT);
+  EXPECT_EQ(mount().read(id, "vcpus/0/cpu_seconds").error, are_known ? 0 : ENOENT);
+  EXPECT_EQ(std::filesystem::exists(mount() / id / "vcpus"), are_known);
 }
 
 TEST_F(VirtualMachineTest, NextReadShowsAStopAndARestart) {
