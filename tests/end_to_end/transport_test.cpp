@@ -203,7 +203,6 @@ class Transport : public EndToEndTest {
   DataDirectory data;
 };
 
-/// The system allows io_uring.
 /// The daemon needs it for its rings.
 bool libfuse_has_custom_io() {
   fuse_args arguments FUSE_ARGS_INIT(0, nullptr);
@@ -225,6 +224,7 @@ bool libfuse_has_custom_io() {
   return has;
 }
 
+/// The system allows io_uring.
 class IoUring : public Transport {
  protected:
   void SetUp() override {
