@@ -324,7 +324,7 @@ tl::expected<void, std::string> run_request_loop(RequestSource source, int shutd
   }
   if (reason.empty() && source.choice != TransportChoice::classic &&
       requests->served.rings == nullptr) {
-    reason = "libfuse was built without custom I/O, which it needs";
+    reason = "this needs a libfuse that was built with custom I/O";
   }
   install_wake_signal_handler();
   const int received = answer_first_request(*requests, reason);
