@@ -1,6 +1,7 @@
 // micro DATA_DIR ID PID TAP [--benchmark_...]: measures the steps of one sample in this process,
 // and the raw reads of the four kernel files, which every sample needs. The instance runs as PID.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -46,6 +47,7 @@ struct Subject {
   Host host;
   std::string id;
   std::array<std::string, 4> kernel_files;
+  std::string directory;
   std::string metadata_text;
 };
 
@@ -57,12 +59,14 @@ Subject subject_of(const std::string& data_dir, const std::string& id, const std
   if (!host) {
     throw std::runtime_error{host.error()};
   }
+  const auto directory = data_dir + "/guests/" + id;
   const auto proc = "/proc/" + pid;
   const auto net = "/sys/class/net/" + tap + "/statistics";
   return {.host = *std::move(host),
           .id = id,
           .kernel_files = {proc + "/stat", proc + "/statm", net + "/tx_bytes", net + "/rx_bytes"},
-          .metadata_text = text_of(data_dir + "/guests/" + id + "/metadata.json")};
+          .directory = directory,
+          .metadata_text = text_of(directory + "/metadata.json")};
 }
 
 /// Like a read of stats.json.
@@ -93,6 +97,34 @@ void raw_pread(benchmark::State& state, const Subject& subject) {
       }
     }
     benchmark::ClobberMemory();
+  }
+}
+
+/// What a record is checked with before each read (metadata_file.cpp).
+void check_by_path(benchmark::State& state, const Subject& subject) {
+  const auto metadata = subject.directory + "/metadata.json";
+  char target = 0;
+  struct stat status {};
+  for ([[maybe_unused]] auto _ : state) {
+    if (::readlinkat(AT_FDCWD, subject.directory.c_str(), &target, sizeof target) >= 0 ||
+        ::lstat(metadata.c_str(), &status) != 0) {
+      state.SkipWithError("the metadata cannot be checked");
+      return;
+    }
+  }
+}
+
+/// The alternative of docs/performance.md: an open file, and the directory of all instances.
+void check_by_descriptor(benchmark::State& state, const Subject& subject) {
+  const UniqueFd metadata{
+      ::open((subject.directory + "/metadata.json").c_str(), O_RDONLY | O_CLOEXEC)};
+  const auto guests = subject.directory.substr(0, subject.directory.rfind('/'));
+  struct stat status {};
+  for ([[maybe_unused]] auto _ : state) {
+    if (::fstat(metadata.get(), &status) != 0 || ::stat(guests.c_str(), &status) != 0) {
+      state.SkipWithError("the metadata cannot be checked");
+      return;
+    }
   }
 }
 
@@ -151,6 +183,8 @@ void add(const char* name, Function function) {
 
 void add_all(const Subject& subject) {
   for (const auto& [name, function] : {std::pair{"raw_pread", &raw_pread},
+                                       {"check_by_path", &check_by_path},
+                                       {"check_by_descriptor", &check_by_descriptor},
                                        {"sample", &sample},
                                        {"sample_and_render", &sample_and_render},
                                        {"render_stats_json", &render_stats_json},
