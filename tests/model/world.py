@@ -329,7 +329,7 @@ class World:
         if vm.has_network:
             vm.tap = Tap(f"hype-{vm.id[:8]}")
         process = self._spawn(vm)
-        # The kernel sets the command line a little later than Popen() returns. Hypeman waits for the hypervisor's socket.
+        # Popen() returns a moment before the kernel sets the command line.
         command_line = Path(f"/proc/{process.pid}/cmdline")
         until(lambda: vm.id.encode() in command_line.read_bytes(), "the process has its command line")
         vm.process, vm.recorded, vm.is_recorded = process, (process.pid, start_time(process.pid)), True
