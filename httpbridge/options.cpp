@@ -33,8 +33,9 @@ std::optional<unsigned> parse_mode(const std::string& text) {
 tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc,
                                                                         const char* const* argv) {
   constexpr std::size_t max_connections = 1'000'000;
+  constexpr auto default_address = "127.0.0.1:8080";
   Options options;
-  options.listen = {"127.0.0.1:8080"};
+  options.listen = {default_address};
   long request_timeout = options.request_timeout.count();
   long idle_timeout = options.idle_timeout.count();
   bool no_access_log = false;
@@ -54,7 +55,7 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
       ->type_name("ADDR")
       ->expected(1)
       ->take_all()
-      ->capture_default_str();
+      ->default_str(default_address);
   app.add_option("--socket-mode", socket_mode,
                  "Mode of the socket files that --listen creates, for example 0660")
       ->type_name("MODE");
@@ -78,13 +79,13 @@ tl::expected<std::variant<Options, Notice>, StartupError> parse_options(int argc
          "Maximum number of connections. When it is reached, a new connection closes the one "
          "that has been idle longest")
       ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, max_connections))
+      ->check(CLI::Range(std::size_t{1}, max_connections).description(""))
       ->capture_default_str();
   const auto add_timeout_option = [&app](const char* name, long& seconds, const char* description) {
     constexpr long max_seconds = 3600;
     app.add_option(name, seconds, description)
         ->type_name("SECONDS")
-        ->check(CLI::Range(1L, max_seconds))
+        ->check(CLI::Range(1L, max_seconds).description(""))
         ->capture_default_str();
   };
   add_timeout_option("--request-timeout", request_timeout,

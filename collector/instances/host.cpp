@@ -30,11 +30,11 @@ tl::expected<Host, std::string> Host::open(const Roots& roots,
     data_dir = data_dir.parent_path();  // without the slash at the end
   }
   if (const auto opened = open_directory(data_dir); !opened) {
-    const bool may_come =
-        opened.error() == std::errc::no_such_file_or_directory && has_usable_parent(data_dir);
-    if (!may_come) {
+    const bool is_missing = opened.error() == std::errc::no_such_file_or_directory;
+    if (!is_missing || !has_usable_parent(data_dir)) {
       return tl::unexpected{roots.data_dir + ": " + opened.error().message() +
-                            "; name Hypeman's data directory, or create this one"};
+                            "; name Hypeman's data directory" +
+                            (is_missing ? ", or create this one" : "")};
     }
     logger->warn("{}: there is no such directory yet; instances are shown when it exists",
                  roots.data_dir);

@@ -133,8 +133,9 @@ constexpr std::array table{
     Statistic{
         .name = "memory_utilization_ratio",
         .unit = "ratio",
-        .source_text = "memory_rss_bytes / allocated_memory_bytes; may exceed 1; only there while "
-                       "memory is allocated",
+        .source_text =
+            "memory_rss_bytes / allocated_memory_bytes; may exceed 1; missing if no memory "
+            "is allocated to the VM",
         .sources = Source::proc_statm,
         .presence = Presence::while_memory_is_allocated,
         .in_stats_json = true,
@@ -147,8 +148,9 @@ constexpr std::array table{
     },
     Statistic{
         .name = "state",
-        .source_text = "while the process lives: phases.current of metadata.json, or running; else "
-                       "standby if snapshots/snapshot-latest holds something, or stopped",
+        .source_text =
+            "with a live process: phases.current of metadata.json, running if it has none; "
+            "without: standby if snapshots/snapshot-latest holds something, stopped if not",
         .sources = Source::proc_stat | Source::snapshot,
         .metric = {.name = "hypeman_vm_running",
                    .type = "gauge",

@@ -70,9 +70,9 @@ int run(const fs::Options& options, fs::ParentConnection parent) {
   if (!host) {
     return fs::fail(EX_NOINPUT, host.error());
   }
-  const auto mountpoint = fs::prepare_mountpoint(options.mountpoint);
+  const auto mountpoint = fs::prepare_mountpoint(options.mountpoint, host->guests.path());
   if (!mountpoint) {
-    return fs::fail(EX_UNAVAILABLE, mountpoint.error());
+    return fs::fail(mountpoint.error().status, mountpoint.error().message);
   }
   // Until now, a signal ends the process at once, even if the data directory hangs. After this, the
   // monitor handles the signals: it must unmount.

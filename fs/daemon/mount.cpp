@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
@@ -23,12 +24,21 @@ std::string reason(int error) {
   return std::generic_category().message(error);
 }
 
+bool is_forbidden(int error) {
+  return error == EACCES || error == EPERM;
+}
+
 tl::unexpected<MountError> failure(int error, const std::string& what, const std::string& remedy) {
-  const bool forbidden = error == EACCES || error == EPERM;
+  const bool forbidden = is_forbidden(error);
   return tl::unexpected{MountError{
       .status = forbidden ? EX_NOPERM : EX_OSERR,
       .message = what + ": " + reason(error) +
                  (forbidden ? "; only root can mount: run hypeman-statsfs as root" : remedy)}};
+}
+
+tl::unexpected<MountError> unusable(const std::string& mountpoint, std::string problem) {
+  return tl::unexpected{
+      MountError{.status = EX_UNAVAILABLE, .message = problem.insert(0, mountpoint + ": ")}};
 }
 
 /// The ID of the mount that contains `path`. Sends no request to the file system. Before Linux 6.8,
@@ -61,39 +71,62 @@ bool is_stale(const std::string& path) {
 /// More are not on top of each other, unless something goes wrong again and again.
 constexpr int max_stale_mounts = 100;
 
+bool is_within(const std::filesystem::path& directory, const std::filesystem::path& path) {
+  return std::ranges::mismatch(directory, path).in1 == directory.end();
+}
+
+/// Whether the daemon would have to ask itself when it opens `guests`, or an instance in it. Such a
+/// request is never answered.
+bool would_hide(const std::filesystem::path& mountpoint, const std::filesystem::path& guests) {
+  std::error_code error;
+  const auto followed = std::filesystem::weakly_canonical(guests, error);
+  return is_within(mountpoint, guests) ||
+         (!error && (is_within(mountpoint, followed) || is_within(followed, mountpoint)));
+}
+
 }  // namespace
 
-tl::expected<std::string, std::string> prepare_mountpoint(const std::string& path) {
+tl::expected<std::string, MountError> prepare_mountpoint(const std::string& path,
+                                                         const std::string& guests) {
   std::error_code error;
   std::filesystem::path absolute;
   for (int round = 0; round < max_stale_mounts; ++round) {
     if (is_stale(path)) {
       if (::umount2(path.c_str(), MNT_DETACH) != 0) {
-        return tl::unexpected{path + ": cannot remove the mount of a crashed daemon: " +
-                              reason(errno) + "; remove it as root with umount -l"};
+        return unusable(path, "cannot remove the mount of a crashed daemon: " + reason(errno) +
+                                  "; remove it as root with umount -l");
       }
       continue;
     }
-    std::filesystem::create_directories(path, error);
-    absolute = error ? std::filesystem::path{} : std::filesystem::canonical(path, error);
+    absolute = std::filesystem::weakly_canonical(path, error);
+    if (!error && would_hide(absolute, guests)) {
+      return unusable(path, "not usable as a mountpoint: it would hide " + guests +
+                                ", which the daemon reads; choose another directory");
+    }
+    if (!error) {
+      std::filesystem::create_directories(absolute, error);
+    }
     // A daemon that was killed may have answered the first call, and end during the next one.
     if (!is_end_of_daemon(error.value())) {
       break;
     }
   }
+  if (is_forbidden(error.value())) {
+    return failure(error.value(), path + ": not usable as a mountpoint", "");
+  }
   if (error) {
-    return tl::unexpected{path + ": not usable as a mountpoint: " + error.message()};
+    return unusable(path, "not usable as a mountpoint: " + error.message());
   }
   if (!std::filesystem::is_directory(absolute, error)) {
-    return tl::unexpected{path + ": not usable as a mountpoint: not a directory"};
+    return unusable(path, "not usable as a mountpoint: not a directory");
   }
   struct statfs status {};
   if (::statfs(absolute.c_str(), &status) == 0 && status.f_type == FUSE_SUPER_MAGIC &&
       is_mountpoint(absolute)) {
-    return tl::unexpected{path +
-                          ": a FUSE file system is already mounted here; to replace it, "
-                          "unmount it first: umount --lazy " +
-                          path};
+    return unusable(path,
+                    "a FUSE file system is already mounted here; to replace it, unmount it "
+                    "first: umount --lazy " +
+                        path);
   }
   return absolute.string();
 }

@@ -11,16 +11,18 @@
 
 namespace hypeman::fs {
 
-/// Prepares the mountpoint and returns its canonical path. Creates missing directories. Unmounts
-/// what a crashed daemon has left ("Transport endpoint is not connected"). Fails if a FUSE file
-/// system is mounted there and still served. The error is one line.
-[[nodiscard]] tl::expected<std::string, std::string> prepare_mountpoint(const std::string& path);
-
 /// Why a file system cannot be mounted, in one line, and the exit status for it.
 struct MountError {
   int status;
   std::string message;
 };
+
+/// Prepares the mountpoint and returns its canonical path. Creates missing directories. Unmounts
+/// what a crashed daemon has left ("Transport endpoint is not connected"). Fails if a FUSE file
+/// system is mounted there and still served, or if a mount there would hide `guests`, an absolute
+/// path, or anything in it.
+[[nodiscard]] tl::expected<std::string, MountError> prepare_mountpoint(const std::string& path,
+                                                                       const std::string& guests);
 
 /// A FUSE file system in the mount table, from mount(2) to umount2(2).
 class Mount {

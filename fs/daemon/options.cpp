@@ -112,7 +112,7 @@ std::optional<std::string> apply_mount_option(std::string_view option, Options& 
 }
 
 Exit usage_error(const std::string& problem) {
-  return {.text = std::string{program} + ": " + problem + " (see --help)\n", .status = EX_USAGE};
+  return {.text = std::string{program} + ": " + problem + "\n", .status = EX_USAGE};
 }
 
 }  // namespace
@@ -126,8 +126,11 @@ std::variant<Options, Exit> parse_command_line(std::span<char* const> arguments)
       "each statistic. A statistic is measured when its file is read.\n"
       "To stop it, unmount the file system or send SIGTERM or SIGINT.",
       std::string{program}};
-  app.add_option("DATA_DIR", options.data_dir, "Hypeman's data directory")->capture_default_str();
+  app.add_option("DATA_DIR", options.data_dir, "Hypeman's data directory")
+      ->type_name("")
+      ->capture_default_str();
   app.add_option("MOUNTPOINT", options.mountpoint, "where to mount; created if missing")
+      ->type_name("")
       ->capture_default_str();
   app.add_flag("-f,--foreground", options.foreground, "stay in the foreground and log to stderr");
   app.add_option("-o", mount_options,
@@ -154,7 +157,7 @@ std::variant<Options, Exit> parse_command_line(std::span<char* const> arguments)
   } catch (const CLI::CallForVersion& request) {
     return Exit{.text = std::string{request.what()} + "\n", .status = EX_OK};
   } catch (const CLI::ParseError& error) {
-    return usage_error(error.what());
+    return usage_error(error.what() + std::string{"; see --help"});
   }
   for (const auto& option : mount_options) {
     if (const auto problem = apply_mount_option(option, options)) {

@@ -160,7 +160,9 @@ Sockets listen_at_unix(const UnixAddress& at, std::optional<unsigned> mode) {
   fd = listening(std::move(fd));
   if (!fd) {
     return cannot_listen(at.path, fd.error(),
-                         "stop the process that serves it, or choose another path");
+                         fd.error() == EADDRINUSE
+                             ? "stop the process that serves it, or choose another path"
+                             : "choose a path in a directory that exists and is writable");
   }
   std::vector<ListeningSocket> sockets;
   sockets.emplace_back(*std::move(fd), at.path);

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/fanotify.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -154,14 +155,20 @@ TEST_F(Lifecycle, SigtermEndsAStartThatHangsInTheKernel) {
 }
 
 TEST_F(Lifecycle, SigtermEndsAWorkerThatHangsBeforeItDropsItsPrivileges) {
-  std::filesystem::remove(data.guests());
-  std::filesystem::create_directory(data.path() / "hangs");
-  std::filesystem::create_symlink("hangs/guests", data.guests());
-  const UnansweredMount silent{data.path() / "hangs"};
+  // The worker is the first process that opens guests/. An open hangs until it is permitted here.
+  const UniqueFd permissions{::fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY)};
+  ASSERT_TRUE(static_cast<bool>(permissions)) << errno;
+  ASSERT_EQ(::fanotify_mark(permissions.get(), FAN_MARK_ADD, FAN_OPEN_PERM | FAN_ONDIR, AT_FDCWD,
+                            data.guests().c_str()),
+            0)
+      << errno;
   auto daemon =
       ChildProcess::spawn({std::string{paths::statsfs}, "-f", data.path(), mountpoint.path()});
-  silent.await_request();
-  const auto worker = pidfd_of(worker_of(daemon.pid()));
+  fanotify_event_metadata hanging{};
+  ASSERT_EQ(::read(permissions.get(), &hanging, sizeof(hanging)), ssize_t{sizeof(hanging)});
+  const UniqueFd directory{hanging.fd};
+  EXPECT_NE(hanging.pid, daemon.pid());
+  const auto worker = pidfd_of(hanging.pid);
   daemon.send_signal(SIGTERM);
   EXPECT_TRUE(daemon.wait(std::chrono::seconds{10})) << "the daemon did not exit";
   EXPECT_TRUE(ends(worker)) << "the worker process still runs";
@@ -441,15 +448,56 @@ TEST_F(Lifecycle, ErrorsAreOneLineWithASysexitsStatus) {
   expect({data.path(), "/proc/nowhere"}, EX_UNAVAILABLE);
 }
 
+TEST_F(Lifecycle, MountpointThatWouldHideTheInstancesIsRefused) {
+  const TemporaryDirectory parent;
+  const auto hypeman = parent.path() / "hypeman";
+  std::filesystem::create_directories(hypeman / "guests" / id);
+  const TemporaryDirectory links;
+  const auto link = links.path() / "link";
+  std::filesystem::create_directory_symlink(hypeman, link);
+  const auto expect_refused = [&](const std::filesystem::path& data_dir,
+                                  const std::filesystem::path& at) {
+    const auto result = statsfs({data_dir, at});
+    EXPECT_EQ(result.status.code, EX_UNAVAILABLE) << at;
+    EXPECT_EQ(result.err, "hypeman-statsfs: " + at.string() +
+                              ": not usable as a mountpoint: it would hide " + data_dir.string() +
+                              "/guests, which the daemon reads; choose another directory\n");
+  };
+  expect_refused(hypeman, hypeman);
+  expect_refused(hypeman, parent.path());
+  expect_refused(hypeman, hypeman / "guests");
+  expect_refused(hypeman, hypeman / "guests" / id);
+  expect_refused(hypeman, hypeman / "guests/new");
+  EXPECT_FALSE(std::filesystem::exists(hypeman / "guests/new"));
+  expect_refused(hypeman, link);
+  expect_refused(link, hypeman);
+  expect_refused(link, links.path());
+}
+
+TEST_F(Lifecycle, MountpointInTheDataDirectoryShowsTheInstances) {
+  data.write({.id = id});
+  const auto inside = data.path() / "stats";
+  auto mounted = statsfs({data.path(), inside});
+  ASSERT_TRUE(mounted.status.success()) << mounted.err;
+  EXPECT_EQ(run({"cat", inside / id / "allocated_vcpus"}).out, "2\n");
+  EXPECT_TRUE(run({"umount", inside}).status.success());
+}
+
 TEST_F(Lifecycle, WithoutRootTheErrorNamesRoot) {
   auto options = as_unprivileged_user();
-  std::filesystem::permissions(mountpoint.path(), std::filesystem::perms::all);
   const TemporaryDirectory programs;
   const auto copy = programs.path() / "hypeman-statsfs";
   std::filesystem::copy(paths::statsfs, copy);
-  const auto result = run({copy, data.path(), mountpoint.path()}, options);
-  EXPECT_EQ(result.status.code, EX_NOPERM) << result.err;
-  EXPECT_NE(result.err.find("root"), std::string::npos) << result.err;
+  const auto expect_refused = [&](const std::filesystem::path& at) {
+    const auto result = run({copy, data.path(), at}, options);
+    EXPECT_EQ(result.status.code, EX_NOPERM) << result.err;
+    EXPECT_TRUE(result.err.ends_with("; only root can mount: run hypeman-statsfs as root\n"))
+        << result.err;
+  };
+  expect_refused(mountpoint.path());
+  expect_refused(mountpoint.path() / "missing");
+  std::filesystem::permissions(mountpoint.path(), std::filesystem::perms::all);
+  expect_refused(mountpoint.path());
 }
 
 TEST_F(Lifecycle, HelpAndVersionGoToStandardOutput) {

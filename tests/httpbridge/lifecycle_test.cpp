@@ -270,7 +270,9 @@ TEST_P(LifecycleTest, AStartupErrorIsOneLine) {
       {{"--jwt-secret-file", path_of("empty")}, EX_CONFIG, path_of("empty")},
       {{"--hypeman-config", path_of("empty")}, EX_CONFIG, "jwt_secret"},
       {{"--no-auth", "--listen", "unix:" + taken}, EX_UNAVAILABLE, taken},
-      {{"--no-auth", "--listen", "unix:/absent/socket"}, EX_OSERR, "/absent/socket"},
+      {{"--no-auth", "--listen", "unix:/absent/socket"},
+       EX_OSERR,
+       "/absent/socket: No such file or directory; choose a path in a directory that exists"},
       {{"--no-auth", "--listen", "192.0.2.1:80"}, EX_UNAVAILABLE, "192.0.2.1:80"},
       {{"--no-auth", "--listen", "host.invalid:80"}, EX_NOHOST, "host.invalid"},
   };
