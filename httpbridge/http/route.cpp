@@ -15,9 +15,8 @@ namespace {
 
 constexpr std::size_t max_segments = 3;
 
-// Returns an empty text if the segment cannot be decoded, or if the result contains a character
-// that no file name can contain. Like the segment itself, an empty text matches no route and no
-// instance.
+// Returns an empty text if the segment cannot be decoded. It matches no route and no instance. The
+// result may contain any character, also a slash.
 std::string decode_segment(std::string_view encoded) {
   if (encoded.find('%') == std::string_view::npos) {
     return std::string{encoded};
@@ -33,7 +32,7 @@ std::string decode_segment(std::string_view encoded) {
     const auto [end, error] =
         std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
     const bool two_digits = digits.size() == 2 && end == digits.data() + digits.size();
-    if (error != std::errc{} || !two_digits || value == 0 || value == '/') {
+    if (error != std::errc{} || !two_digits) {
       return {};
     }
     decoded.push_back(static_cast<char>(value));

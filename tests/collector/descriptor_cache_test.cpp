@@ -60,6 +60,20 @@ TEST_F(DescriptorCacheTest, ReleaseClosesAtOnce) {
   EXPECT_TRUE(eventually([&] { return files.use_count() == 1; }));
 }
 
+TEST_F(DescriptorCacheTest, RemovedFilesDoNotCount) {
+  DescriptorCache cache{5};
+  for (int round = 0; round < 3; ++round) {
+    const auto removed = std::make_shared<KernelFiles>();
+    use(cache, removed);
+    cache.remove(*removed);
+  }
+  const auto first = std::make_shared<KernelFiles>();
+  const auto second = std::make_shared<KernelFiles>();
+  use(cache, first);
+  use(cache, second);
+  EXPECT_EQ(open_descriptors(), before + 4);
+}
+
 TEST_F(DescriptorCacheTest, AlwaysAllowsOne) {
   DescriptorCache cache{0};
   const auto files = std::make_shared<KernelFiles>();

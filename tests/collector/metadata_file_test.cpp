@@ -14,7 +14,9 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -22,6 +24,7 @@
 #include "base/unique_fd.hpp"
 #include "tests/collector/error_of.hpp"
 #include "tests/collector/test_host.hpp"
+#include "tests/support/held_file.hpp"
 #include "tests/support/privileges.hpp"
 
 namespace hypeman::tests {
@@ -383,9 +386,6 @@ TEST_F(MetadataFileTest, AGigabyteIsRefusedWithoutReadingIt) {
 class MetadataFileDevice : public EndToEndTest {};
 
 TEST_F(MetadataFileDevice, IsNotOpened) {
-  if (IsSkipped() || HasFatalFailure()) {
-    return;
-  }
   const TestHost host;
   filesystem::create_directory(host.data().instance(first_id));
   const dev_t device = makedev(1, 5);  // /dev/zero, which has no end
@@ -416,9 +416,6 @@ class CoarseFileTimes {
 class RecentMetadataFile : public EndToEndTest {};
 
 TEST_F(RecentMetadataFile, IsReadAgainThoughItsTimesAreTheSame) {
-  if (IsSkipped() || HasFatalFailure()) {
-    return;
-  }
   const TestHost host;
   const CoarseFileTimes coarse{host.data().guests()};
   InstanceRecord record{.id = std::string{first_id}, .name = "web"};
@@ -439,6 +436,26 @@ TEST_F(RecentMetadataFile, IsReadAgainThoughItsTimesAreTheSame) {
     ASSERT_EQ(file.read().value()->name, record.name);
   }
   EXPECT_EQ(with_equal_times, 10);
+}
+
+class SlowMetadataFile : public EndToEndTest {};
+
+TEST_F(SlowMetadataFile, AnOlderReadingDoesNotReplaceANewerOne) {
+  const TestHost host;
+  InstanceRecord record{.id = std::string{first_id}, .name = "older"};
+  host.data().write(record);
+  auto file = metadata_file(host);
+  std::optional<HeldFile> older{std::in_place, host.data().metadata(first_id),
+                                HeldFile::Call::open};
+  std::jthread slow{[&] { EXPECT_TRUE(file.read()); }};
+  EXPECT_GT(older->await_call(), 0);
+  record.name = "newer";
+  host.data().write(record);
+  EXPECT_EQ(file.read().value()->name, "newer");
+
+  older.reset();
+  slow.join();
+  EXPECT_EQ(file.last_record()->name, "newer");
 }
 
 /// Runs the test as "nobody", because root may read everything.

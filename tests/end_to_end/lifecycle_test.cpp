@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/fanotify.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -25,6 +24,7 @@
 #include "tests/support/errors.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/full_pipe.hpp"
+#include "tests/support/held_file.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/privileges.hpp"
 #include "tests/support/stats_mount.hpp"
@@ -155,20 +155,12 @@ TEST_F(Lifecycle, SigtermEndsAStartThatHangsInTheKernel) {
 }
 
 TEST_F(Lifecycle, SigtermEndsAWorkerThatHangsBeforeItDropsItsPrivileges) {
-  // The worker is the first process that opens guests/. An open hangs until it is permitted here.
-  const UniqueFd permissions{::fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY)};
-  ASSERT_TRUE(static_cast<bool>(permissions)) << errno;
-  ASSERT_EQ(::fanotify_mark(permissions.get(), FAN_MARK_ADD, FAN_OPEN_PERM | FAN_ONDIR, AT_FDCWD,
-                            data.guests().c_str()),
-            0)
-      << errno;
+  HeldFile guests{data.guests(), HeldFile::Call::open};  // first opened by the worker
   auto daemon =
       ChildProcess::spawn({std::string{paths::statsfs}, "-f", data.path(), mountpoint.path()});
-  fanotify_event_metadata hanging{};
-  ASSERT_EQ(::read(permissions.get(), &hanging, sizeof(hanging)), ssize_t{sizeof(hanging)});
-  const UniqueFd directory{hanging.fd};
-  EXPECT_NE(hanging.pid, daemon.pid());
-  const auto worker = pidfd_of(hanging.pid);
+  const auto pid = guests.await_call();
+  ASSERT_NE(pid, daemon.pid());
+  const auto worker = pidfd_of(pid);
   daemon.send_signal(SIGTERM);
   EXPECT_TRUE(daemon.wait(std::chrono::seconds{10})) << "the daemon did not exit";
   EXPECT_TRUE(ends(worker)) << "the worker process still runs";

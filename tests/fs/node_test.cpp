@@ -112,6 +112,20 @@ TEST(NodeTable, NumbersAreNeverReservedOnes) {
   }
 }
 
+TEST(NodeTable, IdsWithTheSameHashHaveNodesOfTheirOwn) {
+  // Found by trying: the hash of libstdc++ gives both the same number.
+  const auto first = instance("vm200181");
+  const auto second = instance("vm5524536");
+  ASSERT_EQ(NodeTable::number_of(first), NodeTable::number_of(second));
+  NodeTable table;
+  const auto of_first = table.acquire(first);
+  const auto of_second = table.acquire(second);
+  EXPECT_EQ(found(table, of_first), describe(first));
+  EXPECT_EQ(found(table, of_second), describe(second));
+  table.release(of_first, 1);
+  EXPECT_EQ(found(table, of_second), describe(second));
+}
+
 TEST(NodeTable, FindsAcquiredNodes) {
   NodeTable table;
   for (const auto& text : {id, std::string{"web"}}) {

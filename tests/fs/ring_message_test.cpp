@@ -96,6 +96,13 @@ TEST_F(RingMessage, TheUserIsThatOfTheRequest) {
   EXPECT_EQ(fs::user_of(request<fuse_read_in>(FUSE_STATFS, nullptr, 0)), 1000U);
 }
 
+TEST_F(RingMessage, ASizeBeyondThePayloadIsRefusedAlsoIfTheMessageFits) {
+  const auto header = request<fuse_read_in>(FUSE_STATFS, nullptr, payload_size + 64);
+  const auto copied = fs::copy_request(header, bytes_of(""), own_unique, message);
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(copied.error().value(), EPROTO);
+}
+
 TEST_F(RingMessage, SizesThatContradictEachOtherAreRefused) {
   const auto refuses = [&](auto change) {
     const fuse_read_in read{};
