@@ -13,6 +13,15 @@ auto prefix_with(const std::string& root) {
   return [&root](std::error_code error) { return root + ": " + error.message(); };
 }
 
+const char* remedy_for(std::error_code error) {
+  if (error == std::errc::permission_denied) {
+    return "; run this as root";
+  }
+  return error == std::errc::no_such_file_or_directory
+             ? "; name Hypeman's data directory, or create this one"
+             : "; name Hypeman's data directory";
+}
+
 /// The worker may read below the parent of the data directory (see fs/daemon/worker.cpp). Without
 /// such a directory, the path is more likely to be a mistake.
 bool has_usable_parent(const std::filesystem::path& data_dir) {
@@ -33,8 +42,7 @@ tl::expected<Host, std::string> Host::open(const Roots& roots,
     const bool is_missing = opened.error() == std::errc::no_such_file_or_directory;
     if (!is_missing || !has_usable_parent(data_dir)) {
       return tl::unexpected{roots.data_dir + ": " + opened.error().message() +
-                            "; name Hypeman's data directory" +
-                            (is_missing ? ", or create this one" : "")};
+                            remedy_for(opened.error())};
     }
     logger->warn("{}: there is no such directory yet; instances are shown when it exists",
                  roots.data_dir);

@@ -149,8 +149,8 @@ constexpr std::array table{
     Statistic{
         .name = "state",
         .source_text =
-            "with a live process: phases.current of metadata.json, running if it has none; "
-            "without: standby if snapshots/snapshot-latest holds something, stopped if not",
+            "while the process lives: phases.current of metadata.json, or running; otherwise: "
+            "standby if snapshots/snapshot-latest is not empty, else stopped",
         .sources = Source::proc_stat | Source::snapshot,
         .metric = {.name = "hypeman_vm_running",
                    .type = "gauge",

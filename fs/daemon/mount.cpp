@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -30,10 +31,11 @@ bool is_forbidden(int error) {
 
 tl::unexpected<MountError> failure(int error, const std::string& what, const std::string& remedy) {
   const bool forbidden = is_forbidden(error);
+  const bool needs_root = forbidden && ::geteuid() != 0;
   return tl::unexpected{MountError{
       .status = forbidden ? EX_NOPERM : EX_OSERR,
       .message = what + ": " + reason(error) +
-                 (forbidden ? "; only root can mount: run hypeman-statsfs as root" : remedy)}};
+                 (needs_root ? "; only root can mount: run hypeman-statsfs as root" : remedy)}};
 }
 
 tl::unexpected<MountError> unusable(const std::string& mountpoint, std::string problem) {
@@ -75,6 +77,16 @@ bool is_within(const std::filesystem::path& directory, const std::filesystem::pa
   return std::ranges::mismatch(directory, path).in1 == directory.end();
 }
 
+/// The canonical path of a directory that may be created later.
+std::filesystem::path canonical_although_missing(const std::string& path, std::error_code& error) {
+  const auto absolute = std::filesystem::absolute(path, error);
+  if (error) {
+    return {};
+  }
+  const auto canonical = std::filesystem::weakly_canonical(absolute, error);
+  return canonical.has_filename() ? canonical : canonical.parent_path();  // no slash at the end
+}
+
 /// Whether the daemon would have to ask itself when it opens `guests`, or an instance in it. Such a
 /// request is never answered.
 bool would_hide(const std::filesystem::path& mountpoint, const std::filesystem::path& guests) {
@@ -98,7 +110,7 @@ tl::expected<std::string, MountError> prepare_mountpoint(const std::string& path
       }
       continue;
     }
-    absolute = std::filesystem::weakly_canonical(path, error);
+    absolute = canonical_although_missing(path, error);
     if (!error && would_hide(absolute, guests)) {
       return unusable(path, "not usable as a mountpoint: it would hide " + guests +
                                 ", which the daemon reads; choose another directory");
@@ -112,7 +124,8 @@ tl::expected<std::string, MountError> prepare_mountpoint(const std::string& path
     }
   }
   if (is_forbidden(error.value())) {
-    return failure(error.value(), path + ": not usable as a mountpoint", "");
+    return failure(error.value(), path + ": not usable as a mountpoint",
+                   "; choose another directory");
   }
   if (error) {
     return unusable(path, "not usable as a mountpoint: " + error.message());
@@ -145,7 +158,8 @@ tl::expected<Mount, MountError> Mount::create(const Options& options) {
   if (::mount(options.source.c_str(), options.mountpoint.c_str(), "fuse.hypeman-statsfs",
               MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME, data.c_str()) != 0) {
     const int error = errno;
-    return failure(error, options.mountpoint + ": cannot mount", "");
+    return failure(error, options.mountpoint + ": cannot mount",
+                   error == EPERM ? "; it needs the capability CAP_SYS_ADMIN" : "");
   }
   return Mount{std::move(device), options.mountpoint, mount_id_of(options.mountpoint).value_or(0)};
 }

@@ -1,9 +1,13 @@
 #include "collector/kernel/kernel_files.hpp"
 
+#include <sys/types.h>
+
 #include <cerrno>
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include <gtest/gtest.h>
 

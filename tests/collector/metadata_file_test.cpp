@@ -445,9 +445,10 @@ TEST_F(SlowMetadataFile, AnOlderReadingDoesNotReplaceANewerOne) {
   InstanceRecord record{.id = std::string{first_id}, .name = "older"};
   host.data().write(record);
   auto file = metadata_file(host);
+  std::jthread slow;  // ends after `older`, which holds it up
   std::optional<HeldFile> older{std::in_place, host.data().metadata(first_id),
                                 HeldFile::Call::open};
-  std::jthread slow{[&] { EXPECT_TRUE(file.read()); }};
+  slow = std::jthread{[&] { EXPECT_TRUE(file.read()); }};
   EXPECT_GT(older->await_call(), 0);
   record.name = "newer";
   host.data().write(record);

@@ -50,8 +50,10 @@ bool ends(const UniqueFd& pidfd) {
 
 class Lifecycle : public EndToEndTest {
  protected:
-  void TearDown() override {
-    while (::umount2(mountpoint.path().c_str(), MNT_DETACH) == 0) {
+  void TearDown() override { unmount_all(mountpoint.path()); }
+
+  static void unmount_all(const std::filesystem::path& at) {
+    while (::umount2(at.c_str(), MNT_DETACH) == 0) {
     }
   }
 
@@ -376,10 +378,14 @@ TEST_F(Lifecycle, RelativePathsStartAtTheWorkingDirectoryOfTheCaller) {
   data.write({.id = id});
   SpawnOptions options;
   options.working_directory = data.path();
-  std::filesystem::create_directory(data.path() / "here");
-  ASSERT_TRUE(run({std::string{paths::statsfs}, ".", "here"}, options).status.success());
-  EXPECT_EQ(read_file(data.path() / "here" / id / "allocated_vcpus").text, "2\n");
-  EXPECT_TRUE(run({"umount", data.path() / "here"}).status.success());
+  const auto here = data.path() / "here";  // created by the daemon
+  auto daemon = ChildProcess::spawn({std::string{paths::statsfs}, "-f", ".", "here"}, options);
+  EXPECT_TRUE(eventually([&] { return is_mounted(here); })) << daemon.captured_err();
+  EXPECT_EQ(read_file(here / id / "allocated_vcpus").text, "2\n");
+  daemon.send_signal(SIGTERM);
+  expect_clean_exit(daemon);
+  EXPECT_TRUE(std::filesystem::is_empty(here));
+  unmount_all(here);
 }
 
 TEST_F(Lifecycle, MountTableShowsSourceTypeAndReadOnly) {
@@ -450,6 +456,7 @@ TEST_F(Lifecycle, MountpointThatWouldHideTheInstancesIsRefused) {
   const auto expect_refused = [&](const std::filesystem::path& data_dir,
                                   const std::filesystem::path& at) {
     const auto result = statsfs({data_dir, at});
+    unmount_all(at);
     EXPECT_EQ(result.status.code, EX_UNAVAILABLE) << at;
     EXPECT_EQ(result.err, "hypeman-statsfs: " + at.string() +
                               ": not usable as a mountpoint: it would hide " + data_dir.string() +
@@ -460,19 +467,31 @@ TEST_F(Lifecycle, MountpointThatWouldHideTheInstancesIsRefused) {
   expect_refused(hypeman, hypeman / "guests");
   expect_refused(hypeman, hypeman / "guests" / id);
   expect_refused(hypeman, hypeman / "guests/new");
-  EXPECT_FALSE(std::filesystem::exists(hypeman / "guests/new"));
+  expect_refused(hypeman, hypeman / "guests/new/");
   expect_refused(hypeman, link);
   expect_refused(link, hypeman);
   expect_refused(link, links.path());
+  const auto later = parent.path() / "later";  // a data directory that may come later
+  expect_refused(later, later);
+  expect_refused(later, later / "");
+  EXPECT_FALSE(std::filesystem::exists(hypeman / "guests/new"));
+  EXPECT_FALSE(std::filesystem::exists(later));
+
+  SpawnOptions options;
+  options.working_directory = hypeman / "guests";
+  EXPECT_EQ(run({std::string{paths::statsfs}, hypeman, "new"}, options).status.code,
+            EX_UNAVAILABLE);
+  EXPECT_EQ(statsfs({hypeman, ""}).status.code, EX_UNAVAILABLE);
 }
 
 TEST_F(Lifecycle, MountpointInTheDataDirectoryShowsTheInstances) {
   data.write({.id = id});
   const auto inside = data.path() / "stats";
   auto mounted = statsfs({data.path(), inside});
-  ASSERT_TRUE(mounted.status.success()) << mounted.err;
+  EXPECT_TRUE(mounted.status.success()) << mounted.err;
   EXPECT_EQ(run({"cat", inside / id / "allocated_vcpus"}).out, "2\n");
   EXPECT_TRUE(run({"umount", inside}).status.success());
+  unmount_all(inside);
 }
 
 TEST_F(Lifecycle, WithoutRootTheErrorNamesRoot) {
