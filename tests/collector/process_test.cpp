@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -37,10 +38,19 @@ const std::string socket_path = "/var/lib/hypeman/guests/qilviffnqzck2jrim1x6s2b
 const std::string other_vm = "/var/lib/hypeman/guests/tz4a98xxat96iws9zmbrgj3a/qemu.sock";
 constexpr auto other_boot = "00000000-0000-4000-8000-000000000000";
 
-/// Checks and opens the process as a measurement does.
+/// Checks and opens the process as a measurement does. On a busy machine, the check of the command
+/// line can take longer than a reader waits for it; this waits for its end.
 Result<std::shared_ptr<const Process>> open_process(const Procfs& procfs,
                                                     const ProcessIdentity& identity) {
-  return std::make_shared<KernelFiles>()->process(procfs, identity);
+  const auto files = std::make_shared<KernelFiles>();
+  auto opened = files->process(procfs, identity);
+  EXPECT_TRUE(eventually([&] {
+    if (error_of(opened) == ETIMEDOUT) {
+      opened = files->process(procfs, identity);
+    }
+    return error_of(opened) != ETIMEDOUT;
+  }));
+  return opened;
 }
 
 /// A real process with the path of the socket on its command line.
