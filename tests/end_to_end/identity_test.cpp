@@ -208,6 +208,7 @@ TEST_F(RecordedIdentity, CommandLineThatHangsCostsOnlyTheReadersOfItsVm) {
     EXPECT_EQ(mount.read(hung_id(number), "memory_rss_bytes").error, ETIMEDOUT);
     EXPECT_NE(mount.value(other_id, "memory_rss_bytes"), "0");
     EXPECT_EQ(mount.read(hung_id(number), "stats.json").error, ETIMEDOUT);
+    EXPECT_EQ(mount.read(hung_id(number), "state").error, ETIMEDOUT);
   }
   EXPECT_EQ(mount.instances().size(), static_cast<std::size_t>(count + 1));
   const auto metrics = read_file(mount / "metrics.prom");
